@@ -1,0 +1,110 @@
+// swift-tools-version: 6.2
+
+import PackageDescription
+
+/// One strict set for every Swift target.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+let strictC: [CSetting] = [
+    .unsafeFlags(["-std=gnu11", "-O2", "-Wall", "-Wextra", "-Werror"])
+]
+
+// Products used by more than one target.
+let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
+let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
+let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
+let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
+let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+
+func library(_ name: String, path: String? = nil, _ dependencies: [Target.Dependency] = []) -> Target {
+    .target(name: name, dependencies: dependencies, path: path, swiftSettings: strict)
+}
+
+func tests(_ name: String, _ dependencies: [Target.Dependency] = []) -> Target {
+    .testTarget(name: "\(name)Tests", dependencies: [.target(name: name)] + dependencies, swiftSettings: strict)
+}
+
+let package = Package(
+    name: "apus",
+    products: [
+        .executable(name: "apus", targets: ["apus"]),
+        .executable(name: "apus-launcher", targets: ["apus-launcher"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
+        .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"]),
+        .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
+    ],
+    targets: [
+        // Mechanism in C.
+        .target(name: "CApusLinux", cSettings: strictC),
+        .executableTarget(
+            name: "apus-launcher", path: "Sources/CApusLauncher", cSettings: strictC,
+            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+        .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
+
+        // What Apus exists for.
+        library("ApusModel"),
+        library("ApusWire", ["ApusModel", nioCore, crypto]),
+        library("ApusShapes", ["ApusWire"]),
+        library("ApusStore", ["ApusModel"]),
+        library("ApusSandbox", ["ApusModel", "CApusLinux"]),
+        library("ApusRuntimeAPI", ["ApusModel", nioCore, nioPosix, nioHTTP1]),
+        library("ApusEngine", ["ApusSandbox", "ApusRuntimeAPI", "ApusModel", nioCore, nioPosix, logging]),
+
+        // Engines and tools behind the seams.
+        library(
+            "ApusStoreSQLite", ["ApusStore", "ApusModel", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
+        library("ApusArchive", ["ApusModel", "CLibArchive"]),
+
+        // The AWS services.
+        library("ApusServiceKit", ["ApusModel", "ApusWire", "ApusStore", logging]),
+        library("ApusFunctions", ["ApusServiceKit", "ApusShapes", "ApusArchive", crypto, logging]),
+        library("ApusInvoke", ["ApusServiceKit", "ApusEngine", nioCore, nioHTTP1, logging, lifecycle]),
+        library("ApusLogs", path: "Sources/Services/ApusLogs", ["ApusServiceKit", "ApusShapes", logging, lifecycle]),
+        library("ApusIAM", path: "Sources/Services/ApusIAM", ["ApusServiceKit", "ApusShapes", crypto]),
+
+        // The whole.
+        library(
+            "ApusServer",
+            [
+                "ApusFunctions", "ApusInvoke", "ApusLogs", "ApusIAM", "ApusStoreSQLite", "ApusEngine", "ApusSandbox",
+                .product(name: "Hummingbird", package: "hummingbird"), lifecycle, logging, nioCore, nioPosix, nioHTTP1,
+            ]),
+        .executableTarget(
+            name: "apus",
+            dependencies: [
+                "ApusServer", "ApusShapes", "ApusArchive", "ApusWire",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "Configuration", package: "swift-configuration"),
+                nioCore, nioPosix, nioHTTP1,
+            ],
+            swiftSettings: strict),
+        library("ApusTesting", ["ApusServer", "ApusStore", "ApusServiceKit", "ApusModel"]),
+
+        tests("ApusModel"),
+        tests("ApusWire", ["ApusTesting"]),
+        tests("ApusShapes"),
+        tests("ApusStoreSQLite", ["ApusStore", "ApusTesting"]),
+        tests("ApusArchive", ["ApusTesting"]),
+        tests("ApusSandbox", ["ApusTesting"]),
+        tests("ApusRuntimeAPI", ["ApusTesting", .product(name: "NIOEmbedded", package: "swift-nio")]),
+        tests("ApusEngine", ["ApusTesting"]),
+        tests("ApusFunctions", ["ApusTesting"]),
+        tests("ApusLogs", ["ApusTesting"]),
+        tests("ApusIAM", ["ApusTesting"]),
+    ]
+)

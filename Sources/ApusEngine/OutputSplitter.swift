@@ -1,0 +1,62 @@
+import NIOCore
+
+/// Cuts what processes print into log events, one a line.
+struct LineSplitter {
+    /// Bytes of one event; a longer line goes on in the next.
+    static let limit = 256 << 10
+
+    private var partial: [UInt8] = []
+
+    /// - Returns: whole lines, each with its line feed.
+    mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
+        var lines: [[UInt8]] = []
+        for byte in buffer.readableBytesView {
+            partial.append(byte)
+            if byte == 0x0A || partial.count >= Self.limit {
+                lines.append(partial)
+                partial.removeAll(keepingCapacity: true)
+            }
+        }
+        return lines
+    }
+
+    /// What was written without a line feed at the end.
+    mutating func rest() -> [UInt8]? {
+        defer { partial = [] }
+        return partial.isEmpty ? nil : partial
+    }
+}
+
+/// Takes records off the framed log channel: type (4 bytes, big-endian), length (4), time in µs (8), content.
+///
+/// A function can write anything here. What is not a frame is passed on as lines.
+///
+/// - Source: the public runtime clients for Python and Node.js.
+struct FrameSplitter {
+    static let contentLimit = 1 << 20
+
+    private var pending = ByteBuffer()
+    private var lines = LineSplitter()
+    private var isBroken = false
+
+    mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
+        if isBroken { return lines.take(buffer) }
+        pending.writeImmutableBuffer(buffer)
+        var records: [[UInt8]] = []
+        while let head = pending.getMultipleIntegers(at: pending.readerIndex, as: (UInt32, UInt32).self) {
+            // The low byte of the type carries the format and the level of the record.
+            guard head.0 & 0xFFFF_FF00 == 0xA55A_0000, head.1 <= Self.contentLimit else {
+                isBroken = true
+                defer { pending = ByteBuffer() }
+                return records + lines.take(pending)
+            }
+            guard pending.readableBytes >= 16 + Int(head.1) else { break }
+            pending.moveReaderIndex(forwardBy: 16)
+            records.append(pending.readBytes(length: Int(head.1)) ?? [])
+        }
+        pending.discardReadBytes()
+        return records
+    }
+
+    mutating func rest() -> [UInt8]? { lines.rest() }
+}

@@ -1,0 +1,150 @@
+package import ApusModel
+package import NIOCore
+import NIOPosix
+
+/// What the runtime process of an environment did. Called on the server's event loop.
+package protocol RuntimeAPIDelegate: AnyObject {
+    /// It waits for an event. `initialized` is true the first time.
+    func runtimeIsReady(initialized: Bool)
+
+    /// It can no longer take an event, though it waited for one.
+    func runtimeIsNotReady()
+
+    func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome)
+
+    /// Its init failed; it is expected to exit.
+    func runtimeInitFailed(_ error: RuntimeErrorReport)
+
+    /// It broke the protocol.
+    func runtimeMisbehaved()
+}
+
+/// How a runtime answered one event.
+package enum RuntimeOutcome: Sendable {
+    case success(ByteBuffer)
+    case failure(RuntimeErrorReport)
+    /// The result was larger than an answer may be, or was cut off.
+    case unusable(RuntimeErrorReport)
+}
+
+/// An error as a runtime reported it.
+package struct RuntimeErrorReport: Sendable {
+    /// From the error-type header, normalised; `Runtime.Unknown` without one.
+    package var type: String
+
+    /// Goes to the client unchanged.
+    package var body: ByteBuffer
+
+    package init(type: String, body: ByteBuffer) {
+        self.type = type
+        self.body = body
+    }
+}
+
+/// The HTTP server inside one environment: `/2018-06-01/runtime`. Lives on one event loop, with all of its connections.
+package final class RuntimeAPIServer {
+    /// 6 MiB and 100 bytes, both ways.
+    ///
+    /// - Source: Lambda quotas; recorded `Function.ResponseSizeTooLarge`.
+    package static let payloadLimit = 6_291_556
+
+    package let eventLoop: any EventLoop
+    package weak var delegate: (any RuntimeAPIDelegate)?
+
+    private var state = RuntimeAPIState()
+    private var listener: (any Channel)?
+    private var connections: [ObjectIdentifier: any Channel] = [:]
+    private var parked: (any Channel)?
+    private var lastRequestID = RequestID(existing: "")
+
+    package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
+
+    /// Serves a listening socket, which belongs to the server from now on.
+    package func serve(_ descriptor: Int32) -> EventLoopFuture<Void> {
+        eventLoop.preconditionInEventLoop()
+        let box = NIOLoopBound(self, eventLoop: eventLoop)
+        return ServerBootstrap(group: eventLoop)
+            .serverChannelOption(.maxMessagesPerRead, value: 4)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(.allowRemoteHalfClosure, value: false)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(RuntimeAPIConnection(server: box.value))
+                }
+            }
+            .withBoundSocket(descriptor)
+            .map { channel in box.value.listener = channel }
+    }
+
+    /// Hands an event to the runtime that waits.
+    ///
+    /// - Returns: false when none waits.
+    package func deliver(_ invocation: RuntimeInvocation) -> Bool {
+        eventLoop.preconditionInEventLoop()
+        guard case .idle = state.phase, let channel = parked else { return false }
+        state.deliver(invocation.requestID)
+        lastRequestID = invocation.requestID
+        parked = nil
+        channel.writeAndFlush(invocation.encoded(channel.allocator), promise: nil)
+        return true
+    }
+
+    /// Forgets the runtime process that was; another is about to start.
+    package func reset() {
+        eventLoop.preconditionInEventLoop()
+        state = RuntimeAPIState()
+        parked = nil
+        let open = connections.values
+        connections = [:]
+        for channel in open { channel.close(promise: nil) }
+    }
+
+    package func close() {
+        reset()
+        listener?.close(promise: nil)
+        listener = nil
+    }
+
+    // MARK: From the connections
+
+    func connected(_ channel: any Channel) { connections[ObjectIdentifier(channel)] = channel }
+
+    func disconnected(_ channel: any Channel) {
+        connections[ObjectIdentifier(channel)] = nil
+        if let waiting = parked, waiting === channel {
+            parked = nil
+            state.unpark(after: lastRequestID)
+            delegate?.runtimeIsNotReady()
+        }
+    }
+
+    /// A connection that `reset` has let go of no longer speaks for the runtime.
+    func isCurrent(_ channel: any Channel) -> Bool { connections[ObjectIdentifier(channel)] != nil }
+
+    func next(on channel: any Channel) -> RuntimeAPIState.Refusal? {
+        switch state.next() {
+        case .park(let initialized):
+            parked = channel
+            delegate?.runtimeIsReady(initialized: initialized)
+            return nil
+        case .accept:
+            return nil
+        case .refuse(let refusal):
+            if refusal.isFatal { delegate?.runtimeMisbehaved() }
+            return refusal
+        }
+    }
+
+    func mayRespond(to id: some StringProtocol) -> RuntimeAPIState.Refusal? { state.mayRespond(to: id) }
+
+    func respond(_ outcome: RuntimeOutcome) {
+        guard let id = state.respond() else { return }
+        delegate?.runtimeResponded(to: id, outcome)
+    }
+
+    func failInit(_ report: RuntimeErrorReport) -> RuntimeAPIState.Refusal? {
+        if let refusal = state.failInit() { return refusal }
+        delegate?.runtimeInitFailed(report)
+        return nil
+    }
+}

@@ -1,0 +1,38 @@
+/*
+ * The network of environments: each has a namespace with loopback and, where the host can, one veth into the host's,
+ * with two addresses of the instance's block. One nft table on the host rules over all of them.
+ */
+#ifndef APUS_NETWORK_H
+#define APUS_NETWORK_H
+
+#include "base.h"
+
+enum { NETWORK_SLOTS = 16384 };
+
+/* Environments reach beyond loopback. When not, network_reason() says why. */
+extern bool network_available;
+const char *network_reason(void);
+
+/* The block as text, such as `10.200.0.0/17`. */
+const char *network_block(void);
+
+/* A number in 24 bits that stands for the instance in the names of interfaces, table and lock. */
+uint32_t network_tag(const char *instance);
+
+/* Chooses the block, cleans what a dead predecessor left, loads the nft table. Fails only when not even loopback works. */
+int network_setup(uint32_t tag, bool wanted);
+
+/* A namespace with its two listeners; all three descriptors are the caller's. */
+struct network_slot {
+    int namespace;
+    int runtime_api;
+    int platform_api;
+};
+
+/* Makes the namespace number `index`. -EEXIST: the interface of an earlier one is still there, take another number. */
+int network_make(unsigned index, struct network_slot *slot);
+
+/* Removes table, route and forwarding. The interfaces go with their namespaces. */
+void network_teardown(void);
+
+#endif

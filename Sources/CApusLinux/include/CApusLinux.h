@@ -1,0 +1,1 @@
+int capus_nothing(void);
