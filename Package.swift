@@ -42,8 +42,10 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-argument-parser", exact: "1.8.2"),
         .package(url: "https://github.com/apple/swift-configuration", exact: "1.4.0", traits: ["YAML"]),
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
+        .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
+        .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
@@ -53,7 +55,7 @@ let package = Package(
         .target(name: "CApusLinux", cSettings: strictC),
         .executableTarget(
             name: "apus-launcher", path: "Sources/CApusLauncher", cSettings: strictC,
-            linkerSettings: [.unsafeFlags(["-static-executable"])]),
+            linkerSettings: [.unsafeFlags(["-static-executable", "-nostartfiles"])]),
         .systemLibrary(name: "CLibArchive", pkgConfig: "libarchive", providers: [.apt(["libarchive-dev"])]),
 
         // What Apus exists for.
@@ -82,7 +84,13 @@ let package = Package(
             "ApusServer",
             [
                 "ApusFunctions", "ApusInvoke", "ApusLogs", "ApusIAM", "ApusStoreSQLite", "ApusEngine", "ApusSandbox",
-                .product(name: "Hummingbird", package: "hummingbird"), lifecycle, logging, nioCore, nioPosix, nioHTTP1,
+                "ApusArchive", "ApusStore", "ApusModel", "ApusServiceKit", "ApusWire", crypto,
+                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "HTTPTypes", package: "swift-http-types"),
+                .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
+                .product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras"),
+                .product(name: "UnixSignals", package: "swift-service-lifecycle"),
+                lifecycle, logging, nioCore, nioPosix, nioHTTP1,
             ]),
         .executableTarget(
             name: "apus",

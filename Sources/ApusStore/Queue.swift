@@ -63,14 +63,15 @@ package struct ClaimedMessage: Equatable, Sendable {
 
 /// Durable queues: at least once, oldest due first.
 package protocol QueueStore: Sendable {
-    /// Stores the messages, all or none. An id that the queue already holds is kept as it was (the call may be repeated).
+    /// Stores the messages, all or none. An id that the queue already holds is kept as it was (the call may be
+    /// repeated).
     func enqueue(_ messages: [NewMessage], to queue: QueueName) async throws(StoreError)
 
     /// Claims due messages and hides them until `now + lease`.
     ///
     /// - Parameter limit: messages, 1...100.
-    /// - Returns: oldest due first, ties in the order of their arrival; empty when nothing is due. Fewer than `limit` does
-    ///   not mean that no more are due: an engine bounds the bytes of one claim.
+    /// - Returns: oldest due first, ties in the order of their arrival; empty when nothing is due. Fewer than `limit`
+    ///   does not mean that no more are due: an engine bounds the bytes of one claim.
     func claim(
         from queue: QueueName, limit: Int, now: Timestamp, lease: Duration
     ) async throws(StoreError) -> [ClaimedMessage]
@@ -93,7 +94,8 @@ package protocol QueueStore: Sendable {
     /// - Throws: `.leaseLost` when the claim has passed to another.
     func extend(_ message: ClaimedMessage, until: Timestamp) async throws(StoreError)
 
-    /// Partitions of a kind of queue that hold a message due at or before `now`, and the earliest later due moment of all.
+    /// Partitions of a kind of queue that hold a message due at or before `now`, and the earliest later due moment of
+    /// all.
     func duePartitions(
         kind: String, now: Timestamp
     ) async throws(StoreError) -> (due: [String], next: Timestamp?)

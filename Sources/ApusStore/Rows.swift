@@ -1,6 +1,5 @@
-package import ApusModel
-
-/// The name of one row: a table, a partition within it, and a key within that. Keys of a partition are ordered by their bytes.
+/// The name of one row: a table, a partition within it, and a key within that. Keys of a partition are ordered by their
+/// bytes.
 package struct RowKey: Hashable, Sendable {
     /// What kind of thing it is, such as `function`.
     package let table: String
@@ -81,5 +80,18 @@ package protocol RowStore: Sendable {
 extension RowStore {
     package func rows(table: String, partition: String, limit: Int = 10_000) async throws(StoreError) -> [Row] {
         try await rows(table: table, partition: partition, prefix: "", after: nil, limit: limit)
+    }
+
+    /// Does all of the writes or none.
+    ///
+    /// - Returns: false when a condition does not hold; nothing was written then.
+    package func commits(_ writes: [RowWrite]) async throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            try await commit(writes)
+            return true
+        } catch {
+            guard error.code == .conflict else { throw error }
+            return false
+        }
     }
 }

@@ -1,16 +1,14 @@
-package import ApusModel
-
 /// The one place where anything durable lives. Every service is rules over these five; none keeps a store of its own.
 ///
-/// A call that returns has committed: what it wrote survives the loss of the process and of power. Cancelling the task of a
-/// call does not stop it. Names (tables, partitions, keys, ids, tags, holders) are compared by their bytes and hold no NUL
-/// byte; one that does is refused with `.failed`.
+/// A call that returns has committed: what it wrote survives the loss of the process and of power. Cancelling the task
+/// of a call does not stop it. Names (tables, partitions, keys, ids, tags, holders) are compared by their bytes and
+/// hold no NUL byte; one that does is refused with `.failed`.
 package protocol Store: RowStore, QueueStore, LogStore, LeaseStore, Sendable {
     /// Content-addressed bytes: function code, objects, images.
     var blobs: any BlobStore { get }
 
-    /// Empties the store, blobs included. Revisions, sequences and epochs go on; calls that run at the same time may take
-    /// effect before or after.
+    /// Empties the store, blobs included. Revisions, sequences and epochs go on; calls that run at the same time may
+    /// take effect before or after.
     func removeAll() async throws(StoreError)
 }
 

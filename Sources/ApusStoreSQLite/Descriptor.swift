@@ -50,8 +50,8 @@ struct Descriptor: ~Copyable, Sendable {
         let size = Int(try status().st_size)
         var failure: StoreError?
         let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-            while filled < size {
-                let count = retrying { pread(number, buffer.baseAddress! + filled, size - filled, off_t(filled)) }
+            while filled < size, let start = buffer.baseAddress {
+                let count = retrying { pread(number, start + filled, size - filled, off_t(filled)) }
                 if count < 0 { failure = StoreError(.failed, "read \(path): \(lastSystemMessage())") }
                 guard count > 0 else { return }
                 filled += count

@@ -8,8 +8,8 @@ import Synchronization
 
 /// Blobs as sealed files, `aa/<sha256>` by the first two digits of their hash.
 ///
-/// A file appears whole or not at all: it is written beside, synced, renamed, and its folder synced. The time of its last
-/// change is the moment of the last `put`.
+/// A file appears whole or not at all: it is written beside, synced, renamed, and its folder synced. The time of its
+/// last change is the moment of the last `put`.
 package final class FileBlobStore: BlobStore {
     private let folder: String
     private let rootKey: RootKey
@@ -47,9 +47,13 @@ package final class FileBlobStore: BlobStore {
             let draft = "\(self.folder)/new/\(self.nextDraft.add(1, ordering: .relaxed).newValue)"
             do throws(StoreError) {
                 try self.write(bytes, to: draft, id)
-                try StoreFolder.create(self.folder(of: id))
-                let result = self.names.withLock { _ in rename(draft, self.path(of: id)) }
-                guard result == 0 else { throw StoreError(.failed, "store blob \(id): \(lastSystemMessage())") }
+                try self.names.withLock { _ throws(StoreError) in
+                    // Within the lock: whoever finds the folder must find it on disk.
+                    try StoreFolder.create(self.folder(of: id))
+                    guard rename(draft, self.path(of: id)) == 0 else {
+                        throw StoreError(.failed, "store blob \(id): \(lastSystemMessage())")
+                    }
+                }
             } catch {
                 unlink(draft)
                 throw error
@@ -63,6 +67,7 @@ package final class FileBlobStore: BlobStore {
         try await run { () throws(StoreError) in try self.read(id) }
     }
 
+    @discardableResult
     package func delete(_ id: BlobID) async throws(StoreError) -> Bool {
         try await run { () throws(StoreError) in
             try self.names.withLock { _ throws(StoreError) in try self.unlinkBlob(id) }
@@ -73,6 +78,7 @@ package final class FileBlobStore: BlobStore {
         try await run { () throws(StoreError) in try self.list() }
     }
 
+    @discardableResult
     package func removeUnnamed(keeping named: Set<BlobID>, putBefore: Timestamp) async throws(StoreError) -> Int {
         try await run { () throws(StoreError) in
             var removed = 0
@@ -106,7 +112,7 @@ package final class FileBlobStore: BlobStore {
                 try stamp(descriptor)
                 try descriptor.sync()
             }
-        } catch where error.code == .notFound || error.code == .corrupt {
+        } catch let error where error.code == .notFound || error.code == .corrupt {
             return false
         }
         // Whoever put it first may not have come to this yet.
@@ -131,7 +137,7 @@ package final class FileBlobStore: BlobStore {
         let sealed: [UInt8]
         do throws(StoreError) {
             sealed = try Descriptor(path(of: id), O_RDONLY).readAll()
-        } catch where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             throw StoreError(.notFound, "read blob \(id): there is none")
         }
         let bytes: [UInt8]
@@ -170,7 +176,7 @@ package final class FileBlobStore: BlobStore {
         do throws(StoreError) {
             let modified = try Descriptor(path(of: id), O_RDONLY).status().st_mtim
             return Timestamp(nanoseconds: Int64(modified.tv_sec) * 1_000_000_000 + Int64(modified.tv_nsec))
-        } catch where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             return nil
         }
     }

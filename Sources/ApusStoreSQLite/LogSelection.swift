@@ -2,8 +2,8 @@ import ApusModel
 import ApusStore
 import GRDB
 
-/// A ``LogQuery`` as SQL. Each order has one index that gives it without sorting, and names it: the planner, which has no
-/// statistics, would sometimes sort a whole log.
+/// A ``LogQuery`` as SQL. Each order has one index that gives it without sorting, and names it: the planner, which has
+/// no statistics, would sometimes sort a whole log.
 struct LogSelection {
     private(set) var sql: String
     private(set) var arguments: StatementArguments = []

@@ -1,5 +1,5 @@
-/// The stored form of a message's attributes: for each, in the order of names, name and value, each behind its length in
-/// bytes (four, big-endian). No attributes are no bytes.
+/// The stored form of a message's attributes: for each, in the order of names, name and value, each behind its length
+/// in bytes (four, big-endian). No attributes are no bytes.
 enum MessageAttributes {
     static func encode(_ attributes: [String: String]) -> [UInt8] {
         var bytes: [UInt8] = []

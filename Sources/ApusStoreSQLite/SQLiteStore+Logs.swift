@@ -3,6 +3,7 @@ package import ApusStore
 import GRDB
 
 extension SQLiteStore {
+    @discardableResult
     package func append(_ records: [(log: LogName, record: NewRecord)]) async throws(StoreError) -> [Int64] {
         guard let first = records.first else { return [] }
         for (log, record) in records {
@@ -68,6 +69,7 @@ extension SQLiteStore {
         }
     }
 
+    @discardableResult
     package func trim(_ log: LogName, before: Timestamp) async throws(StoreError) -> Int {
         var total = 0
         while true {

@@ -26,6 +26,7 @@ extension SQLiteStore {
         }
     }
 
+    @discardableResult
     package func acknowledge(_ messages: [ClaimedMessage]) async throws(StoreError) -> Int {
         guard let first = messages.first else { return 0 }
         let claims = messages.map(Claim.init)

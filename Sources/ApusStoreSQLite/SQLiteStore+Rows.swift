@@ -1,4 +1,4 @@
-package import ApusModel
+import ApusModel
 package import ApusStore
 import GRDB
 
@@ -18,16 +18,20 @@ extension SQLiteStore {
     ) async throws(StoreError) -> [ApusStore.Row] {
         let context = "list \(table)/\(partition)/\(prefix)*"
         try StoreError.refuseNUL(table, partition, prefix, after ?? "", while: context)
+        // Where the walk begins: of the two texts the one with the greater bytes.
+        let start = after.flatMap { prefix.utf8.lexicographicallyPrecedes($0.utf8) ? $0 : nil } ?? prefix
         return try await read(context) { database in
             var rows: [ApusStore.Row] = []
-            // The prefix ends the walk rather than bounding the query: no text is the least one beyond all that begin so.
+            // The prefix ends the walk rather than bounding the query: no text is the least one beyond all that begin
+            // so.
             try database.each(
                 """
                 SELECT name, value, revision FROM item
-                WHERE kind = ? AND partition = ? AND name >= ? AND name > ? ORDER BY name
-                """, [table, partition, prefix, after ?? ""]
+                WHERE kind = ? AND partition = ? AND name >= ? ORDER BY name
+                """, [table, partition, start]
             ) { row in
                 let name: String = row[0]
+                if let after, name.utf8.elementsEqual(after.utf8) { return true }
                 guard rows.count < limit, name.utf8.starts(with: prefix.utf8) else { return false }
                 let key = RowKey(table: table, partition: partition, key: name)
                 rows.append(ApusStore.Row(key: key, value: try row.bytes(1), revision: row[2]))
@@ -55,6 +59,7 @@ extension SQLiteStore {
         }
     }
 
+    @discardableResult
     package func commit(_ writes: [RowWrite]) async throws(StoreError) -> [Int64] {
         for write in writes { try write.refuseNUL() }
         let now = time.wall

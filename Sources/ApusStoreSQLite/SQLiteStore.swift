@@ -5,8 +5,8 @@ import GRDB
 
 /// The embedded engine: SQLite in WAL mode for rows, queues, logs and leases, and files for blobs, in one folder.
 ///
-/// Writes share their syncs (``WriteQueue``); reads see a snapshot, run beside the writer, and see every write that returned
-/// before they began. Neither occupies a thread of the cooperative pool.
+/// Writes share their syncs (``WriteQueue``); reads see a snapshot, run beside the writer, and see every write that
+/// returned before they began. Neither occupies a thread of the cooperative pool.
 package final class SQLiteStore: Store {
     package let blobs: any BlobStore
 
@@ -20,13 +20,13 @@ package final class SQLiteStore: Store {
     /// - Parameters:
     ///   - rootKey: what blobs are sealed with; nil takes the folder's `root.key`, which a new folder gets.
     ///   - pendingWrites: how many writes may wait before the next is refused with `.busy`.
-    /// - Throws: `.busy` when another server uses the folder; `.failed` when something there cannot be used, or was written
-    ///   by a newer Apus. Nothing is changed then.
+    /// - Throws: `.busy` when another server uses the folder; `.failed` when something there cannot be used, or was
+    ///   written by a newer Apus. Nothing is changed then.
     package init(
         folder path: String, rootKey: RootKey? = nil, time: any TimeSource, pendingWrites: Int = 10_000
     ) throws(StoreError) {
         let folder = try StoreFolder(path)
-        let key = try rootKey ?? SQLiteStore.rootKey(of: folder)
+        let key = if let rootKey { rootKey } else { try SQLiteStore.rootKey(of: folder) }
         let blobs = try FileBlobStore(folder: folder.blobsPath, rootKey: key, time: time)
         try folder.createDatabaseFile()
         let pool: DatabasePool
@@ -44,12 +44,15 @@ package final class SQLiteStore: Store {
         writer.repeatInBackground { try $0.removeSomeGarbage() }
     }
 
-    /// Finishes accepted writes, refuses later calls with `.busy`, and leaves the folder to another.
+    /// Finishes accepted writes, refuses later calls with `.busy`, and leaves the folder to another. Closing again does
+    /// nothing.
     package func close() async {
-        await writer.stop()
+        guard await writer.stop() else { return }
         await withCheckedContinuation { continuation in
             DispatchQueue.global().async { [pool] in
-                // Nothing is lost when this fails: all that returned is in the write-ahead log.
+                // Nothing is lost when these fail: all that returned is in the write-ahead log. The pool would leave
+                // that behind, since the last connection it closes may not write.
+                try? pool.writeWithoutTransaction { _ = try $0.checkpoint(.truncate) }
                 try? pool.close()
                 continuation.resume()
             }
@@ -103,7 +106,7 @@ package final class SQLiteStore: Store {
     private static func rootKey(of folder: StoreFolder) throws(StoreError) -> RootKey {
         do throws(StoreError) {
             return try RootKey.read(folder.rootKeyPath)
-        } catch where error.code == .notFound {
+        } catch let error where error.code == .notFound {
             // A new key beside old data would make every blob unreadable, and hide that until one is read.
             guard !FileBlobStore.exists(in: folder.blobsPath) else {
                 throw StoreError(
@@ -122,13 +125,16 @@ package final class SQLiteStore: Store {
         configuration.prepareDatabase { database in
             // KiB, per connection; five of them at the most.
             try database.execute(sql: "PRAGMA cache_size = -2000")
-            // Pages that are mapped count as the daemon's memory, and a disk error there is a SIGBUS instead of an answer.
+            // Pages that are mapped count as the daemon's memory, and a disk error there is a SIGBUS instead of an
+            // answer.
             try database.execute(sql: "PRAGMA mmap_size = 0")
             try database.execute(sql: "PRAGMA temp_store = MEMORY")
             // A burst does not leave its write-ahead log behind for ever.
             try database.execute(sql: "PRAGMA journal_size_limit = 67108864")
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
+        // In pages: rarer than the usual 1000, since the commit that meets it waits for two more syncs.
+        try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA wal_autocheckpoint = 4000") }
         // After opening: the pool itself sets NORMAL, with which the last commits may be lost with the power.
         try pool.writeWithoutTransaction { try $0.execute(sql: "PRAGMA synchronous = FULL") }
         let migrator = Schema.migrator

@@ -16,7 +16,8 @@ enum Schema {
         return migrator
     }
 
-    /// `number` hands out revisions and receipts; being one row for all, a number is used once in the life of the store.
+    /// `number` hands out revisions and receipts; being one row for all, a number is used once in the life of the
+    /// store.
     private static let rows = """
         CREATE TABLE number (last INTEGER NOT NULL);
         INSERT INTO number VALUES (0);
@@ -28,8 +29,8 @@ enum Schema {
         """
 
     /// `queue.head` is the earliest `due` of its messages and `queue.depth` their number, so that finding work costs
-    /// nothing per waiting message. A queue whose `kind` is NULL was purged: nobody finds it, and its messages are removed
-    /// in small steps. Bodies are apart, so that a claim rewrites only the small row.
+    /// nothing per waiting message. A queue whose `kind` is NULL was purged: nobody finds it, and its messages are
+    /// removed in small steps. Bodies are apart, so that a claim rewrites only the small row.
     private static let queues = """
         CREATE TABLE queue (
             id INTEGER PRIMARY KEY, kind TEXT, partition TEXT, head INTEGER, depth INTEGER NOT NULL DEFAULT 0,
@@ -47,8 +48,9 @@ enum Schema {
         CREATE TABLE message_body (message INTEGER PRIMARY KEY, body BLOB);
         """
 
-    /// `record.id` is the log's id and the sequence in one number (`LogPlace`), so that a log lies together on disk and reads
-    /// in order without an index. `log.next` only grows; a log whose `kind` is NULL was deleted and is being removed.
+    /// `record.id` is the log's id and the sequence in one number (`LogPlace`), so that a log lies together on disk and
+    /// reads in order without an index. `log.next` only grows; a log whose `kind` is NULL was deleted and is being
+    /// removed.
     private static let logs = """
         CREATE TABLE log (
             id INTEGER PRIMARY KEY, kind TEXT, partition TEXT, next INTEGER NOT NULL, UNIQUE (kind, partition)

@@ -9,9 +9,10 @@ import FoundationEssentials
 /// chunks   AES-256-GCM of up to `chunk size` bytes each, then its tag (16 bytes); the last one may be shorter or empty
 /// ```
 ///
-/// Each blob has a key of its own, HKDF-SHA256 of the root key with the salt, so that a nonce may simply count: the index
-/// of the chunk (8 bytes, big-endian), 1 for the last chunk or else 0, three zero bytes. The header is authenticated with
-/// every chunk. A changed, missing, added or moved byte thus fails the seal, and a reader may go chunk by chunk.
+/// Each blob has a key of its own, HKDF-SHA256 of the root key with the salt, so that a nonce may simply count: the
+/// index of the chunk (8 bytes, big-endian), 1 for the last chunk or else 0, three zero bytes. The header is
+/// authenticated with every chunk. A changed, missing, added or moved byte thus fails the seal, and a reader may go
+/// chunk by chunk.
 enum SealedBlob {
     static let chunkSize = 1 << 20
     private static let magic = Array("APUSBLOB".utf8)

@@ -45,8 +45,8 @@ final class StoreFolder: Sendable {
         try StoreFolder.sync(path)
     }
 
-    /// Creates a folder and those above it, readable by the owner only. One that exists keeps its permissions: it may be
-    /// shared with others, and its files are private by themselves.
+    /// Creates a folder and those above it, readable by the owner only. One that exists keeps its permissions: it may
+    /// be shared with others, and its files are private by themselves.
     static func create(_ path: String) throws(StoreError) {
         if mkdir(path, 0o700) == 0 {
             try sync(parent(of: path))

@@ -4,9 +4,9 @@ import Synchronization
 
 /// The one writer, with group commit.
 ///
-/// Callers queue up; the writer takes all that wait, runs each in a savepoint of its own, commits once, and only then lets
-/// them go on. A sync of the disk is thus shared by everybody who waited for the one before it, and a conflict of one
-/// caller undoes only what that caller did.
+/// Callers queue up; the writer takes all that wait, runs each in a savepoint of its own, commits once, and only then
+/// lets them go on. A sync of the disk is thus shared by everybody who waited for the one before it, and a conflict of
+/// one caller undoes only what that caller did.
 final class WriteQueue: Sendable {
     /// Bounds of what may wait, and of what one transaction takes.
     struct Limits: Sendable {
@@ -66,24 +66,34 @@ final class WriteQueue: Sendable {
         return try outcome.get()
     }
 
-    /// Runs `body` some time later, and again for as long as it returns true. Its failure is nobody's: it is tried again at
-    /// the next start.
+    /// Runs `body` some time later, and again for as long as it returns true. Its failure is nobody's: it is tried
+    /// again at the next start.
     func repeatInBackground(_ body: @escaping @Sendable (WriteTransaction) throws -> Bool) {
-        let job = Job(cost: 0) { [weak self] transaction in
+        let job = Job(cost: 0) { transaction in
             let again = try body(transaction)
-            return { if again { self?.repeatInBackground(body) } }
+            return { if again { self.repeatInBackground(body) } }
         } fail: { _ in
         }
         submit(job)
     }
 
+    /// How many wishes wait for the group that is being written.
+    var waiting: Int { state.withLock { $0.waiting.count } }
+
     /// Refuses new wishes, and returns when those accepted are done.
-    func stop() async {
-        state.withLock { $0.isStopped = true }
+    ///
+    /// - Returns: false when it was stopped before.
+    func stop() async -> Bool {
+        let isFirst = state.withLock { state in
+            defer { state.isStopped = true }
+            return !state.isStopped
+        }
+        guard isFirst else { return false }
         // The engine's queue is serial: this comes after the writing that is under way.
         await withCheckedContinuation { continuation in
             pool.asyncWriteWithoutTransaction { _ in continuation.resume() }
         }
+        return true
     }
 
     private func submit(_ job: Job) {

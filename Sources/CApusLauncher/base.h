@@ -13,7 +13,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-#define PRINTF(format, first) __attribute__((format(printf, format, first)))
+#define PRINTF(text, first) __attribute__((format(printf, text, first)))
 
 /* The result of a libc call or of syscall(), as -errno. */
 static inline int sys(long result) { return result < 0 ? -errno : (int)result; }

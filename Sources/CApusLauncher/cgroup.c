@@ -258,6 +258,20 @@ int cgroup_make(struct cgroup *group, const char *name, struct cgroup_files *fil
     return error;
 }
 
+int cgroup_reopen(struct cgroup *group) {
+    if (cgroup_version == 2) {
+        group->entries[0] = sys(openat(instance_directories[0], group->name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+        STEP(group->entries[0], "open the group");
+        return 0;
+    }
+    for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) {
+        if (instance_directories[i] < 0) continue;
+        group->entries[i] = open_at(group->name, i, "tasks", O_WRONLY);
+        STEP(group->entries[i], "open tasks of the %s group", controller_names[i]);
+    }
+    return 0;
+}
+
 static int limit_v1(const char *name, const struct cgroup_limits *limits) {
     char path[64];
     if (instance_directories[MEMORY] >= 0) {

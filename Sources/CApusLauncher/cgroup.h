@@ -40,6 +40,9 @@ unsigned cgroup_found(void);
 /* Makes the directories of one environment. */
 int cgroup_make(struct cgroup *group, const char *name, struct cgroup_files *files);
 
+/* Opens the directories of one that exists, for another process to enter. */
+int cgroup_reopen(struct cgroup *group);
+
 int cgroup_limit(const struct cgroup *group, const struct cgroup_limits *limits);
 
 /* Called by the process that shall be limited (v1 only; in v2 it was created inside). */

@@ -30,7 +30,7 @@ static void *extend(struct netlink_batch *batch, size_t length) {
 void netlink_begin(struct netlink_batch *batch, uint16_t type, uint16_t flags, const void *fixed, size_t length) {
     batch->current = extend(batch, NLMSG_HDRLEN);
     batch->current->nlmsg_type = type;
-    batch->current->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags | (flags & NLM_F_DUMP ? 0 : NLM_F_ACK));
+    batch->current->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags | (flags == NLM_F_DUMP ? 0 : NLM_F_ACK));
     batch->current->nlmsg_seq = ++batch->count;
     memcpy(extend(batch, length), fixed, length);
     batch->current->nlmsg_len = (uint32_t)(NLMSG_HDRLEN + NLMSG_ALIGN(length));
@@ -63,13 +63,13 @@ void netlink_nest_end(struct netlink_batch *batch, size_t start) {
     attribute->nla_len = (uint16_t)(batch->length - start);
 }
 
-static int send_batch(int socket, const struct netlink_batch *batch) {
+int netlink_send(int socket, const struct netlink_batch *batch) {
     struct sockaddr_nl kernel = {.nl_family = AF_NETLINK};
     return sys(sendto(socket, batch->bytes, batch->length, 0, (struct sockaddr *)&kernel, sizeof kernel));
 }
 
 int netlink_run(int socket, struct netlink_batch *batch) {
-    TRY(send_batch(socket, batch));
+    TRY(netlink_send(socket, batch));
     int first = 0;
     for (unsigned answered = 0; answered < batch->count;) {
         char buffer[8192] __attribute__((aligned(NLMSG_ALIGNTO)));
@@ -88,7 +88,7 @@ int netlink_run(int socket, struct netlink_batch *batch) {
 }
 
 int netlink_dump(int socket, struct netlink_batch *batch, void (*each)(const struct nlmsghdr *, void *), void *context) {
-    TRY(send_batch(socket, batch));
+    TRY(netlink_send(socket, batch));
     for (;;) {
         char buffer[32768] __attribute__((aligned(NLMSG_ALIGNTO)));
         int count = sys(recv(socket, buffer, sizeof buffer, 0));

@@ -26,6 +26,9 @@ void netlink_put_u32(struct netlink_batch *batch, uint16_t type, uint32_t value)
 size_t netlink_nest(struct netlink_batch *batch, uint16_t type);
 void netlink_nest_end(struct netlink_batch *batch, size_t start);
 
+/* Sends the batch and reads no answer. */
+int netlink_send(int socket, const struct netlink_batch *batch);
+
 /* Sends the batch and reads all answers. Returns the first error. */
 int netlink_run(int socket, struct netlink_batch *batch);
 

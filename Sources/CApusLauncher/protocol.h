@@ -20,7 +20,12 @@
  *   START    u32 slot · text id · u32 uid · u32 gid · u64 memory bytes · i64 CPU quota (microseconds of each period; -1: none)
  *            · u64 bytes of /tmp · u32 processes · u32 descriptors · text code directory
  *            · list of mounts (text source · text target) · list of text: arguments · list of text: NAME=VALUE
- *     reply  nothing; it is sent when the program is about to be executed. After a failure the slot is gone.
+ *     reply  nothing, with the descriptors of `enum apus_kept`; sent when the program is about to be executed.
+ *            After a failure the slot is gone.
+ *
+ *   RESTART  as START, with the descriptors of START's reply; the program of the slot has ended. The limits, the code and
+ *            the mounts are those of START: only uid, gid, descriptors, arguments and variables count.
+ *     reply  nothing; after a failure the slot is as before.
  *
  *   KILL     u32 slot (no reply)
  *   CLOSE    u32 slot
@@ -46,6 +51,7 @@ enum apus_kind {
     APUS_START = 3,
     APUS_KILL = 4,
     APUS_CLOSE = 5,
+    APUS_RESTART = 6,
     APUS_REPLY = 64,
     APUS_EXITED = 65,
 };
@@ -65,6 +71,18 @@ enum apus_descriptor {
     APUS_FD_CPU = 5, /* v1 cpu.cfs_quota_us, v2 cpu.max; for writing */
     APUS_FD_OOM = 6, /* v1 memory.oom_control, v2 memory.events: a line `oom_kill N` */
     APUS_FD_COUNT = 7,
+};
+
+/*
+ * What a restart needs. The supervisor keeps it, since every descriptor of the launcher is copied into every child; the
+ * launcher recognises what comes back by its inode.
+ */
+enum apus_kept {
+    APUS_KEPT_MOUNTS = 0,
+    APUS_KEPT_NETWORK = 1,
+    APUS_KEPT_OUTPUT = 2,
+    APUS_KEPT_TELEMETRY = 3,
+    APUS_KEPT_COUNT = 4,
 };
 
 enum apus_exit_cause {

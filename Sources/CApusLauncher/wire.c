@@ -71,35 +71,38 @@ void write_u32_at(struct writer *writer, size_t position, uint32_t value) {
     memcpy(writer->bytes + position, &value, sizeof value);
 }
 
-static void close_received(struct msghdr *header) {
+/* Takes what there is room for and closes the rest. Returns how many were taken. */
+static size_t take_descriptors(struct msghdr *header, int *descriptors, size_t room) {
+    size_t taken = 0;
     for (struct cmsghdr *c = CMSG_FIRSTHDR(header); c; c = CMSG_NXTHDR(header, c)) {
         if (c->cmsg_level != SOL_SOCKET || c->cmsg_type != SCM_RIGHTS) continue;
         size_t count = (c->cmsg_len - CMSG_LEN(0)) / sizeof(int);
         for (size_t i = 0; i < count; i++) {
             int descriptor;
             memcpy(&descriptor, CMSG_DATA(c) + i * sizeof descriptor, sizeof descriptor);
-            close(descriptor);
+            if (taken < room) descriptors[taken++] = descriptor;
+            else close(descriptor);
         }
     }
+    return taken;
 }
 
-int receive_message(int socket, char *buffer, size_t capacity) {
-    char control[CMSG_SPACE(sizeof(int) * APUS_DESCRIPTORS_MAX)];
+int receive_message(int socket, char *buffer, size_t capacity, int *descriptors, size_t *count) {
+    char control[CMSG_SPACE(sizeof(int) * APUS_DESCRIPTORS_MAX)] __attribute__((aligned(sizeof(size_t))));
     struct iovec piece = {buffer, capacity};
     struct msghdr header = {
         .msg_iov = &piece, .msg_iovlen = 1, .msg_control = control, .msg_controllen = sizeof control};
-    ssize_t count;
+    ssize_t length;
     do {
-        count = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
-    } while (count < 0 && errno == EINTR);
-    if (count < 0) return -errno;
-    close_received(&header);
-    if (header.msg_flags & MSG_TRUNC) return -EMSGSIZE;
-    return (int)count;
+        length = recvmsg(socket, &header, MSG_CMSG_CLOEXEC | MSG_DONTWAIT);
+    } while (length < 0 && errno == EINTR);
+    if (length < 0) return -errno;
+    *count = take_descriptors(&header, descriptors, *count);
+    return header.msg_flags & MSG_TRUNC ? -EMSGSIZE : (int)length;
 }
 
 int send_message(int socket, const struct writer *writer, const int *descriptors, size_t count) {
-    char control[CMSG_SPACE(sizeof(int) * APUS_DESCRIPTORS_MAX)] = {0};
+    char control[CMSG_SPACE(sizeof(int) * APUS_DESCRIPTORS_MAX)] __attribute__((aligned(sizeof(size_t)))) = {0};
     struct iovec piece = {(void *)writer->bytes, writer->length};
     struct msghdr header = {.msg_iov = &piece, .msg_iovlen = 1};
     if (count > 0) {

@@ -36,8 +36,11 @@ void write_string(struct writer *writer, const char *text);
 /* Overwrites the u32 at `position`. */
 void write_u32_at(struct writer *writer, size_t position, uint32_t value);
 
-/* Receives one packet; descriptors that came with it are closed, for no request carries any. Returns its length, 0 at the end. */
-int receive_message(int socket, char *buffer, size_t capacity);
+/*
+ * Receives one packet, without waiting, and the descriptors that came with it; `count` holds the room for them and then
+ * their number. Returns the packet's length, 0 at the end.
+ */
+int receive_message(int socket, char *buffer, size_t capacity, int *descriptors, size_t *count);
 
 /* Sends the message with descriptors, which stay open here. Waits while the peer's buffer is full. */
 int send_message(int socket, const struct writer *writer, const int *descriptors, size_t count);

@@ -708,7 +708,7 @@ private let lambdaTable: StaticString = #"""
 #list EventSourceMappingsList
 .member EventSourceMappingConfiguration
 #string EventSourcePosition
-|TRIM_HORIZON LATEST AT_TIMESTAMP
+|LATEST AT_TIMESTAMP TRIM_HORIZON
 #string EventSourceToken min=0 max=256
 ~[a-zA-Z0-9._\-]+
 #string EventType
@@ -1122,7 +1122,7 @@ private let lambdaTable: StaticString = #"""
 #structure InvokeAsyncResponse
 .Status HttpStatus status=-
 #string InvokeMode
-|BUFFERED RESPONSE_STREAM
+|RESPONSE_STREAM BUFFERED
 #structure InvokeResponseStreamUpdate
 .Payload Blob eventpayload
 #structure InvokeWithResponseStreamCompleteEvent
@@ -1615,7 +1615,7 @@ private let lambdaTable: StaticString = #"""
 .Type String
 .Message String
 #string RecursiveLoop
-|Allow Terminate
+|Terminate Allow
 #structure RemoveLayerVersionPermissionRequest
 .LayerName LayerNameOrArn required uri=LayerName
 .VersionNumber LayerVersionNumber required uri=VersionNumber
@@ -1668,7 +1668,7 @@ private let lambdaTable: StaticString = #"""
 ~[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}
 #string RoleArn min=0 max=10000
 ~arn:(aws[a-zA-Z-]*)?:iam::\d{12}:role/?[a-zA-Z_0-9+=,.@\-_/]+
-#string Runtime
+#string Runtime open
 |nodejs nodejs4.3 nodejs6.10 nodejs8.10 nodejs10.x nodejs12.x nodejs14.x nodejs16.x nodejs18.x nodejs20.x nodejs22.x nodejs24.x java8 java8.al2 java11 java17 java21 java25 python2.7 python3.6 python3.7 python3.8 python3.9 python3.10 python3.11 python3.12 python3.13 python3.14 dotnetcore1.0 dotnetcore2.0 dotnetcore2.1 dotnetcore3.1 dotnet6 dotnet8 dotnet10 nodejs4.3-edge go1.x ruby2.5 ruby2.7 ruby3.2 ruby3.3 ruby3.4 ruby4.0 provided provided.al2 provided.al2023 nodejs26.x python3.15 java8.al2023 java11.al2023 java17.al2023 custom
 #structure RuntimeAliasDeletedException exception status=409
 .Type String

@@ -15,6 +15,7 @@ private let logsTable: StaticString = #"""
 =protocols json
 =jsonVersion 1.1
 =targetPrefix Logs_20140328
+=validationCode InvalidParameterException
 @AssociateKmsKey POST 200 / AssociateKmsKeyRequest - InvalidParameterException,ResourceNotFoundException,OperationAbortedException,ServiceUnavailableException
 @AssociateSourceToS3TableIntegration POST 200 / AssociateSourceToS3TableIntegrationRequest AssociateSourceToS3TableIntegrationResponse AccessDeniedException,ResourceNotFoundException,ThrottlingException,ValidationException,InternalServerException
 @CancelExportTask POST 200 / CancelExportTaskRequest - InvalidParameterException,ResourceNotFoundException,InvalidOperationException,ServiceUnavailableException

@@ -13,14 +13,16 @@ struct PathTemplate: Sendable {
     let query: [(name: String, value: String)]
 
     init(_ uri: String) {
-        let parts = uri.split(separator: "?", maxSplits: 1)
-        self.segments = (parts.first ?? "").split(separator: "/").map { part in
-            guard part.first == "{", part.last == "}" else { return .literal(String(part)) }
+        let parts = uri.parts(at: "?", most: 1)
+        self.segments = (parts.first ?? "").parts(at: "/").map { part in
+            guard part.utf8.first == UInt8(ascii: "{"), part.utf8.last == UInt8(ascii: "}") else {
+                return .literal(String(part))
+            }
             let name = part.dropFirst().dropLast()
-            return name.last == "+" ? .greedy(String(name.dropLast())) : .label(String(name))
+            return name.utf8.last == UInt8(ascii: "+") ? .greedy(String(name.dropLast())) : .label(String(name))
         }
-        self.query = (parts.count > 1 ? parts[1] : "").split(separator: "&").map { pair in
-            let halves = pair.split(separator: "=", maxSplits: 1)
+        self.query = (parts.count > 1 ? parts[1] : "").parts(at: "&").map { pair in
+            let halves = pair.parts(at: "=", most: 1)
             return (name: String(halves[0]), value: halves.count > 1 ? String(halves[1]) : "")
         }
     }
@@ -44,7 +46,7 @@ struct PathTemplate: Sendable {
 
     /// The segments of a path, still encoded. A last slash is dropped, empty segments inside stay.
     static func split<Path: StringProtocol>(_ path: Path) -> [Path.SubSequence] {
-        var parts = path.split(separator: "/", omittingEmptySubsequences: false)
+        var parts = path.parts(at: "/", omittingEmpty: false)
         if parts.first?.isEmpty == true { parts.removeFirst() }
         if parts.last?.isEmpty == true { parts.removeLast() }
         return parts

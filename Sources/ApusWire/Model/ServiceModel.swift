@@ -34,6 +34,9 @@ package final class ServiceModel: Sendable {
 
     package let xmlNamespace: String?
 
+    /// The code of a fault about broken constraints.
+    package let validationCode: String
+
     /// In the order of their names.
     package let operations: [OperationModel]
 
@@ -62,6 +65,7 @@ package final class ServiceModel: Sendable {
         self.jsonVersion = metadata["jsonVersion"]
         self.targetPrefix = metadata["targetPrefix"]
         self.xmlNamespace = metadata["xmlNamespace"]
+        self.validationCode = metadata["validationCode"] ?? "ValidationException"
         self.operations = table.operations
         self.shapes = table.shapes
         self.shapePlaces = table.shapePlaces

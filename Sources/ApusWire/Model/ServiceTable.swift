@@ -35,13 +35,13 @@ struct ServiceTable {
     private typealias Line = Slice<UnsafeBufferPointer<UInt8>>
 
     private static func words(_ line: Line) -> [Substring] {
-        String(decoding: line.dropFirst(), as: UTF8.self).split(separator: " ")
+        String(decoding: line.dropFirst(), as: UTF8.self).parts(at: " ")
     }
 
     private mutating func read(_ line: Line, _ draft: inout Draft?) {
         switch line.first.map({ Character(Unicode.Scalar($0)) }) {
         case "=":
-            let words = String(decoding: line.dropFirst(), as: UTF8.self).split(separator: " ", maxSplits: 1)
+            let words = String(decoding: line.dropFirst(), as: UTF8.self).parts(at: " ", most: 1)
             metadata[String(words[0])] = String(words[1])
         case "@": operations.append(operation(Self.words(line)))
         case ">": paginate(Self.words(line))
@@ -67,7 +67,7 @@ struct ServiceTable {
         return OperationModel(
             name: String(words[0]), method: String(words[1]), uri: uri, status: Int(words[2]) ?? 200,
             input: id(words[4]), output: id(words[5]),
-            errors: words[6].split(separator: ",").compactMap { id($0) },
+            errors: words[6].parts(at: ",").compactMap { id($0) },
             resultWrapper: Self.value("wrapper", flags).map(String.init),
             isDeprecated: flags.contains("deprecated"), isReadOnly: flags.contains("readonly"),
             isIdempotent: flags.contains("idempotent"), pagination: nil, template: PathTemplate(uri))
@@ -77,7 +77,7 @@ struct ServiceTable {
         guard let last = operations.popLast() else { preconditionFailure("pagination before an operation") }
         let pagination = Pagination(
             inputToken: String(words[0]), outputToken: String(words[1]),
-            limit: words[2] == "-" ? nil : String(words[2]), results: words[3].split(separator: ",").map(String.init))
+            limit: words[2] == "-" ? nil : String(words[2]), results: words[3].parts(at: ",").map(String.init))
         operations.append(
             OperationModel(
                 name: last.name, method: last.method, uri: last.uri, status: last.status, input: last.input,
@@ -104,7 +104,7 @@ struct ServiceTable {
             case "token": token = true
             case "eventpayload": eventPayload = true
             default:
-                let halves = flag.split(separator: "=", maxSplits: 1)
+                let halves = flag.parts(at: "=", most: 1)
                 guard halves.count == 2 else { preconditionFailure("table flag \(flag) of \(name)") }
                 if halves[0] == "time" {
                     format = TimestampFormat(rawValue: String(halves[1]))
@@ -124,7 +124,7 @@ struct ServiceTable {
 
     private static func value(_ key: String, _ flags: ArraySlice<Substring>) -> Substring? {
         for flag in flags {
-            let halves = flag.split(separator: "=", maxSplits: 1)
+            let halves = flag.parts(at: "=", most: 1)
             if halves.count == 2, halves[0] == key { return halves[1] }
         }
         return nil
@@ -156,7 +156,7 @@ struct ServiceTable {
             return Shape(
                 name: name, kind: kind, minimum: value("min", flags).flatMap { Int($0) },
                 maximum: value("max", flags).flatMap { Int($0) }, pattern: pattern.map(Pattern.init),
-                enumeration: enumeration,
+                enumeration: enumeration, isOpen: flags.contains("open"),
                 timestampFormat: value("time", flags).flatMap { TimestampFormat(rawValue: String($0)) },
                 members: members, payload: value("payload", flags).flatMap { places[String($0)] },
                 error: error(name, flags), isSensitive: flags.contains("sensitive"),

@@ -32,6 +32,9 @@ package struct Shape: Sendable {
     /// The values of an enumeration, in the order of the table; empty for other strings.
     package let enumeration: [String]
 
+    /// The service itself checks the values of the enumeration, and says so in words of its own.
+    package let isOpen: Bool
+
     package let timestampFormat: TimestampFormat?
 
     /// A structure's members in order; the one of a list; the key and the value of a map.

@@ -93,6 +93,16 @@ package struct WireMap<Value: Sendable>: Sendable, ExpressibleByDictionaryLitera
 
     /// - Parameter entries: the last of equal keys wins, in the place of the first.
     package init(_ entries: [(key: String, value: Value)]) {
+        self.entries = entries
+        let isDistinct: Bool
+        if entries.count <= 8 {
+            isDistinct = entries.indices.allSatisfy { place in
+                !entries[..<place].contains { $0.key == entries[place].key }
+            }
+        } else {
+            isDistinct = Set(entries.map(\.key)).count == entries.count
+        }
+        if isDistinct { return }
         self.entries = []
         var places: [String: Int] = [:]
         for (key, value) in entries {

@@ -52,8 +52,8 @@ package enum Percent {
 
     /// The parameters of a query or form, decoded, in order; a name without `=` has an empty value.
     package static func query(_ text: some StringProtocol) -> [(name: String, value: String)] {
-        text.split(separator: "&").map { pair in
-            let halves = pair.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
+        text.parts(at: "&").map { pair in
+            let halves = pair.parts(at: "=", most: 1, omittingEmpty: false)
             return (
                 name: decode(halves[0], plusIsSpace: true),
                 value: halves.count > 1 ? decode(halves[1], plusIsSpace: true) : ""

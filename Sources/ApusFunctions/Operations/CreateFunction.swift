@@ -1,0 +1,47 @@
+import ApusModel
+import ApusServiceKit
+import ApusShapes
+import ApusStore
+import ApusWire
+
+extension FunctionsService {
+    func create(
+        _ request: Lambda.CreateFunctionRequest, _ context: RequestContext
+    ) async throws -> Lambda.FunctionConfiguration {
+        let key = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope).key
+        var configuration = try FunctionSettings.configuration(request, key: key)
+        guard (request.tags?.count ?? 0) <= TagRules.limit else { throw FunctionFaults.tagLimit }
+        try await requireRuntime(configuration.runtime)
+        if try await functions.functions.get(key.name, key.scope) != nil {
+            throw FunctionFaults.alreadyExists(key.name)
+        }
+        let package = try await deploymentPackage(
+            zip: request.code?.zipFile, s3Bucket: request.code?.s3Bucket, imageURI: request.code?.imageUri)
+        configuration.codeSha256 = package.sha256
+        configuration.codeSize = package.size
+        configuration.lastModified = time.wall.civil.lambdaText
+        configuration.revisionId = RequestID().text
+        configuration.state = "Pending"
+        configuration.stateReason = "The function is being created."
+        configuration.stateReasonCode = "Creating"
+
+        var record = FunctionRecord(configuration: configuration, code: package.code, tags: request.tags ?? [:])
+        var version: VersionRecord?
+        var writes: [RowWrite] = []
+        if request.publish == true {
+            let (published, write) = publish(&record, of: key, description: nil)
+            version = published
+            writes.append(write)
+        }
+        let put = functions.functions.put(record, key.name, key.scope, when: .absent)
+        guard try await functions.store.commits([put] + writes) else { throw FunctionFaults.alreadyExists(key.name) }
+        sink.suspend(key, qualifier: "$LATEST", state: "Pending")
+        if let version { reconciler.publish(version, of: key) }
+        reconciler.changed(key)
+        guard let version else { return record.configuration }
+        var reply = record.configuration
+        reply.version = version.configuration.version
+        reply.functionArn = version.configuration.functionArn
+        return reply
+    }
+}

@@ -1,0 +1,52 @@
+import ApusArchive
+import ApusModel
+import ApusServiceKit
+import ApusShapes
+import ApusStore
+import ApusWire
+import Crypto
+import Dispatch
+
+/// A package that was looked at and stored.
+struct DeploymentPackage: Sendable {
+    var code: String
+
+    /// Base64 of the SHA-256, as `CodeSha256` gives it.
+    var sha256: String
+    var size: Int
+}
+
+extension FunctionsService {
+    /// Checks a package and, unless it is only to be looked at, stores it.
+    ///
+    /// - Throws: Lambda's faults for no code, too much of it, and what is not a zip.
+    func deploymentPackage(
+        zip: [UInt8]?, s3Bucket: String?, imageURI: String?, isDryRun: Bool = false
+    ) async throws -> DeploymentPackage {
+        if imageURI != nil { throw FunctionFaults.imageForZip }
+        if s3Bucket != nil { throw FunctionFaults.notAvailable("S3Bucket") }
+        guard let zip, !zip.isEmpty else { throw FunctionFaults.noCode }
+        guard zip.count <= CodeRules.zippedLimit else { throw FunctionFaults.zipTooLarge }
+        try await inspect(zip)
+        let digest = Array(SHA256.hash(data: zip))
+        let id = isDryRun ? nil : try await blobs.put(zip)
+        return DeploymentPackage(code: id?.hex ?? "", sha256: Base64.encode(digest), size: zip.count)
+    }
+
+    /// Reading a large package takes long, so it is done beside the threads that serve.
+    private func inspect(_ zip: [UInt8]) async throws(Fault) {
+        let result: Result<ZipArchive.Summary, ArchiveError> = await withCheckedContinuation { continuation in
+            DispatchQueue.global(qos: .utility).async {
+                continuation.resume(
+                    returning: Result { () throws(ArchiveError) in
+                        try ZipArchive.inspect(zip, unzippedLimit: CodeRules.unzippedLimit)
+                    })
+            }
+        }
+        switch result {
+        case .success(let summary) where summary.entries > 0: return
+        case .failure(let error) where error.code == .tooLarge: throw FunctionFaults.unzippedTooLarge
+        case .success, .failure: throw FunctionFaults.badZip
+        }
+    }
+}

@@ -1,0 +1,74 @@
+import ApusModel
+import ApusServiceKit
+import ApusShapes
+import ApusStore
+import ApusWire
+
+extension FunctionsService {
+    func updateCode(
+        _ request: Lambda.UpdateFunctionCodeRequest, _ context: RequestContext
+    ) async throws -> Lambda.FunctionConfiguration {
+        let reference = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope)
+        let isDryRun = request.dryRun == true
+        // Looks before it stores: a refused update leaves nothing behind.
+        let current = try await functions.function(reference).value
+        try checkUpdate(current, request.revisionId)
+        if request.sourceKMSKeyArn != nil { throw FunctionFaults.notAvailable("SourceKMSKeyArn") }
+        if request.publishTo != nil { throw FunctionFaults.notAvailable("PublishTo") }
+        let architectures = try FunctionSettings.architectures(request.architectures)
+        let package = try await deploymentPackage(
+            zip: request.zipFile, s3Bucket: request.s3Bucket, imageURI: request.imageUri, isDryRun: isDryRun)
+        let now = time.wall
+        func apply(to record: inout FunctionRecord) {
+            record.code = package.code
+            record.configuration.codeSha256 = package.sha256
+            record.configuration.codeSize = package.size
+            if let architectures { record.configuration.architectures = architectures }
+            record.configuration.beginUpdate(at: now)
+        }
+        if isDryRun {
+            var record = current
+            apply(to: &record)
+            return record.configuration
+        }
+        return try await update(reference, request.revisionId, publish: request.publish == true) { apply(to: &$0) }
+    }
+
+    func updateConfiguration(
+        _ request: Lambda.UpdateFunctionConfigurationRequest, _ context: RequestContext
+    ) async throws -> Lambda.FunctionConfiguration {
+        let reference = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope)
+        let current = try await functions.function(reference).value
+        try checkUpdate(current, request.revisionId)
+        try await requireRuntime(request.runtime)
+        let now = time.wall
+        return try await update(reference, request.revisionId, publish: false) { record in
+            try FunctionSettings.apply(request, to: &record.configuration)
+            record.configuration.beginUpdate(at: now)
+        }
+    }
+
+    /// Writes a change and lets it come into force; what ran before goes on until then.
+    private func update(
+        _ reference: FunctionReference, _ revisionID: String?, publish isPublishing: Bool,
+        _ change: (inout FunctionRecord) throws -> Void
+    ) async throws -> Lambda.FunctionConfiguration {
+        let (record, version): (FunctionRecord, VersionRecord?) = try await functions.update(reference) { record in
+            try checkUpdate(record, revisionID)
+            try change(&record)
+            guard isPublishing else { return ((record, nil), []) }
+            let (version, write) = publish(&record, of: reference.key, description: nil)
+            return ((record, version), [write])
+        }
+        if let version { reconciler.publish(version, of: reference.key) }
+        reconciler.changed(reference.key)
+        return version?.configuration ?? record.configuration
+    }
+
+    private func checkUpdate(_ record: FunctionRecord, _ revisionID: String?) throws(Fault) {
+        if record.configuration.isSettling {
+            throw FunctionFaults.updateInProgress(record.configuration.functionArn ?? "")
+        }
+        if let revisionID, revisionID != record.configuration.revisionId { throw FunctionFaults.revisionMismatch }
+    }
+}

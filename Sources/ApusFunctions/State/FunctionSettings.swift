@@ -1,0 +1,136 @@
+import ApusModel
+import ApusServiceKit
+import ApusShapes
+import ApusWire
+
+/// The rules that turn requests into configurations. Pure.
+///
+/// - Source: Lambda API reference, CreateFunction and UpdateFunctionConfiguration; recorded replies for defaults.
+enum FunctionSettings {
+    /// A new function's configuration, but for what its code and the time decide.
+    static func configuration(
+        _ request: Lambda.CreateFunctionRequest, key: FunctionKey
+    ) throws(Fault) -> Lambda.FunctionConfiguration {
+        try refuseUnavailable(request)
+        guard (request.packageType ?? "Zip") == "Zip" else { throw FunctionFaults.notAvailable("PackageType=Image") }
+        guard let runtime = request.runtime, let handler = request.handler else {
+            throw FunctionFaults.runtimeAndHandlerRequired
+        }
+        try check(runtime: runtime)
+        if let variables = request.environment?.variables { try EnvironmentRules.check(variables) }
+        return Lambda.FunctionConfiguration(
+            functionName: key.name, functionArn: key.arn.description, runtime: runtime, role: request.role,
+            handler: handler, description: request.description ?? "", timeout: request.timeout ?? 3,
+            memorySize: request.memorySize ?? 128, version: "$LATEST",
+            environment: request.environment.map { Lambda.EnvironmentResponse(variables: $0.variables ?? [:]) },
+            tracingConfig: Lambda.TracingConfigResponse(mode: request.tracingConfig?.mode ?? "PassThrough"),
+            packageType: "Zip", architectures: try architectures(request.architectures) ?? [hostArchitecture],
+            ephemeralStorage: Lambda.EphemeralStorage(size: request.ephemeralStorage?.size ?? 512),
+            snapStart: Lambda.SnapStartResponse(applyOn: "None", optimizationStatus: "Off"),
+            loggingConfig: logging(request.loggingConfig, name: key.name))
+    }
+
+    /// Changes what the request names, and leaves the rest.
+    static func apply(
+        _ request: Lambda.UpdateFunctionConfigurationRequest, to configuration: inout Lambda.FunctionConfiguration
+    ) throws(Fault) {
+        try refuseUnavailable(request)
+        if let runtime = request.runtime {
+            try check(runtime: runtime)
+            configuration.runtime = runtime
+        }
+        if let environment = request.environment {
+            let variables = environment.variables ?? [:]
+            try EnvironmentRules.check(variables)
+            configuration.environment = Lambda.EnvironmentResponse(variables: variables)
+        }
+        if let role = request.role { configuration.role = role }
+        if let handler = request.handler { configuration.handler = handler }
+        if let description = request.description { configuration.description = description }
+        if let timeout = request.timeout { configuration.timeout = timeout }
+        if let memory = request.memorySize { configuration.memorySize = memory }
+        if let mode = request.tracingConfig?.mode { configuration.tracingConfig = .init(mode: mode) }
+        if let storage = request.ephemeralStorage { configuration.ephemeralStorage = storage }
+        if let loggingConfig = request.loggingConfig {
+            configuration.loggingConfig = logging(loggingConfig, name: configuration.functionName ?? "")
+        }
+    }
+
+    static func architectures(_ requested: [String]?) throws(Fault) -> [String]? {
+        guard let requested else { return nil }
+        guard requested == [hostArchitecture] else {
+            throw .invalidParameter("This host runs functions for \(hostArchitecture) only.")
+        }
+        return requested
+    }
+
+    #if arch(arm64)
+        static let hostArchitecture = "arm64"
+    #else
+        static let hostArchitecture = "x86_64"
+    #endif
+
+    private static func check(runtime: String) throws(Fault) {
+        if RuntimeIdentifiers.deprecated.contains(runtime) { throw FunctionFaults.deprecatedRuntime(runtime) }
+        guard RuntimeIdentifiers.accepted.contains(runtime) else {
+            throw FunctionFaults.unknownRuntime(runtime, accepted: RuntimeIdentifiers.accepted)
+        }
+    }
+
+    private static func logging(_ requested: Lambda.LoggingConfig?, name: String) -> Lambda.LoggingConfig {
+        let isJSON = requested?.logFormat == "JSON"
+        return Lambda.LoggingConfig(
+            logFormat: isJSON ? "JSON" : "Text",
+            applicationLogLevel: isJSON ? requested?.applicationLogLevel ?? "INFO" : nil,
+            systemLogLevel: isJSON ? requested?.systemLogLevel ?? "INFO" : nil,
+            logGroup: requested?.logGroup ?? "/aws/lambda/\(name)")
+    }
+
+    // MARK: What does not exist yet
+
+    private static func refuseUnavailable(_ request: Lambda.CreateFunctionRequest) throws(Fault) {
+        try refuse(
+            [
+                ("Layers", request.layers?.isEmpty == false),
+                ("VpcConfig", isSet(request.vpcConfig)),
+                ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
+                ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
+                ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
+                ("CodeSigningConfigArn", request.codeSigningConfigArn?.isEmpty == false),
+                ("ImageConfig", request.imageConfig != nil),
+                ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
+                ("TenancyConfig", request.tenancyConfig != nil),
+                ("CapacityProviderConfig", request.capacityProviderConfig != nil),
+                ("DurableConfig", request.durableConfig != nil),
+                ("RuntimeConfig", request.runtimeConfig != nil),
+                ("AcceleratorConfig", request.acceleratorConfig != nil),
+                ("PublishTo", request.publishTo != nil),
+            ])
+    }
+
+    private static func refuseUnavailable(_ request: Lambda.UpdateFunctionConfigurationRequest) throws(Fault) {
+        try refuse(
+            [
+                ("Layers", request.layers?.isEmpty == false),
+                ("VpcConfig", isSet(request.vpcConfig)),
+                ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
+                ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
+                ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
+                ("ImageConfig", request.imageConfig != nil),
+                ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
+                ("CapacityProviderConfig", request.capacityProviderConfig != nil),
+                ("DurableConfig", request.durableConfig != nil),
+                ("RuntimeConfig", request.runtimeConfig != nil),
+                ("AcceleratorConfig", request.acceleratorConfig != nil),
+            ])
+    }
+
+    private static func refuse(_ parameters: [(name: String, isSet: Bool)]) throws(Fault) {
+        if let parameter = parameters.first(where: \.isSet) { throw FunctionFaults.notAvailable(parameter.name) }
+    }
+
+    /// Empty lists are how clients say "no VPC".
+    private static func isSet(_ vpc: Lambda.VpcConfig?) -> Bool {
+        vpc.map { $0.subnetIds?.isEmpty == false || $0.securityGroupIds?.isEmpty == false } ?? false
+    }
+}

@@ -1,0 +1,23 @@
+import ApusWire
+import ApusModel
+import ApusShapes
+
+extension Revision {
+    /// What the engine needs of a stored configuration.
+    init(_ configuration: Lambda.FunctionConfiguration, code: String, function: FunctionKey) {
+        let logging = configuration.loggingConfig
+        self.init(
+            id: RequestID().text, function: function,
+            version: configuration.version.flatMap { FunctionVersion($0) } ?? .latest,
+            runtime: configuration.runtime ?? "", handler: configuration.handler ?? "", role: configuration.role ?? "",
+            memory: MemorySize(megabytes: configuration.memorySize ?? 128),
+            timeout: .seconds(configuration.timeout ?? 3),
+            temporarySpace: MemorySize(megabytes: configuration.ephemeralStorage?.size ?? 512),
+            variables: configuration.environment?.variables?.entries.map { (name: $0.key, value: $0.value) } ?? [],
+            code: CodeReference(sha256: code),
+            logging: LoggingSettings(
+                format: logging?.logFormat == "JSON" ? .json : .text,
+                group: logging?.logGroup ?? "/aws/lambda/\(function.name)",
+                applicationLevel: logging?.applicationLogLevel, systemLevel: logging?.systemLogLevel))
+    }
+}

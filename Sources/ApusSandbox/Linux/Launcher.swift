@@ -1,0 +1,23 @@
+internal import CApusLinux
+import Glibc
+
+/// The launcher process, spawned and not yet spoken to. It ends, with every environment, when this value goes.
+package struct Launcher: ~Copyable, Sendable {
+    let socket: Descriptor
+    let process: pid_t
+
+    /// Starts the executable. To be done first in `main`: what the launcher is given is what the server has then.
+    ///
+    /// - Parameter path: the executable `apus-launcher`.
+    package init(path: String) throws(SandboxError) {
+        var process: pid_t = 0
+        let socket = capus_spawn_launcher(path, &process)
+        if socket < 0 { throw SandboxError(step: "start the launcher", subject: path, errno: -socket) }
+        self.socket = Descriptor(adopting: socket)
+        self.process = process
+    }
+}
+
+extension Launcher {
+    consuming func takeSocket() -> Descriptor { socket }
+}

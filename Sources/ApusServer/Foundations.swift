@@ -1,0 +1,44 @@
+package import ApusSandbox
+import Glibc
+
+/// What has to be done while the process has one thread: the launcher is started, then the server gives its privileges up.
+package struct Foundations: Sendable {
+    let settings: ServerSettings
+    let places: Places
+    package let driver: any SandboxDriver
+
+    /// - Throws: ``StartError`` with what to do about it.
+    package init(_ settings: ServerSettings) throws {
+        guard !settings.isDevelopment || settings.isLoopback else {
+            throw StartError("--dev takes everybody for an administrator, so it listens on loopback only, not on \(settings.host)")
+        }
+        self.settings = settings
+        places = try Places(settings)
+        driver = try Self.makeDriver(settings, places)
+    }
+
+    private static func makeDriver(_ settings: ServerSettings, _ places: Places) throws -> any SandboxDriver {
+        switch settings.driver {
+        case .linux:
+            guard geteuid() == 0 else {
+                throw StartError(
+                    "isolated environments need root here. Run it with sudo, or choose --driver process, which isolates nothing.")
+            }
+            do throws(SandboxError) {
+                let launcher = try Launcher(path: places.launcher)
+                try Privilege.drop()
+                return try LinuxDriver(
+                    launcher, LinuxSettings(instance: places.instance, sources: [places.code, places.runtimes]))
+            } catch {
+                throw StartError("environments cannot be isolated on this host: \(error). `apus doctor` says more.")
+            }
+        case .process:
+            do throws(SandboxError) {
+                let endpoint = "http://\(settings.host):\(settings.port)"
+                return try ProcessDriver(folder: "\(places.code)-tmp", endpoint: endpoint)
+            } catch {
+                throw StartError("environments cannot be started: \(error)")
+            }
+        }
+    }
+}

@@ -1,0 +1,87 @@
+import ApusFunctions
+import ApusModel
+import ApusServiceKit
+import ApusStore
+import ApusWire
+import HTTPTypes
+import HummingbirdCore
+import NIOCore
+
+/// Everything but Invoke: Apus's own few paths, then the AWS services.
+struct APIResponder: Sendable {
+    /// Bytes of a request at the most: a package of 50 MB in Base64 and what stands around it.
+    private static let bodyLimit = 72 << 20
+
+    let dispatcher: ServiceDispatcher
+    let location: CodeLocation
+    let blobs: any BlobStore
+    let time: any TimeSource
+
+    /// `HOST:PORT` for clients that did not send one.
+    let address: String
+
+    @concurrent
+    func respond(_ request: Request, _ writer: consuming ResponseWriter) async throws {
+        let path = request.head.path ?? "/"
+        let isOwn = path.hasPrefix("/_apus/")
+        let response = isOwn ? try await own(request, path: path) : await service(request, target: path)
+        let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: response.body)
+        try await writer.write(response: response.head, body: body)
+    }
+
+    private func service(_ request: Request, target: String) async -> WireResponse {
+        let body: ByteBuffer
+        do {
+            body = try await request.body.collect(upTo: Self.bodyLimit)
+        } catch {
+            return .json(413, #"{"__type":"RequestEntityTooLargeException","message":"Request must be smaller than \#(Self.bodyLimit) bytes"}"#)
+        }
+        var headers = WireHeaders(request.headers.map { (name: $0.name.rawName, value: $0.value) })
+        let host = request.head.authority ?? address
+        // The codec takes the host out of the fields; signatures cover it.
+        if headers["host"] == nil { headers.add("host", host) }
+        let wire = WireRequest(method: request.method.rawValue, target: target, headers: headers, body: body)
+        return await dispatcher.respond(to: wire, endpoint: "http://\(host)")
+    }
+
+    private func own(_ request: Request, path: String) async throws -> WireResponse {
+        let parts = path.split(separator: "?", maxSplits: 1)
+        switch (request.method, parts[0]) {
+        case (.get, "/_apus/health"), (.get, "/_apus/ready"):
+            return .json(200, #"{"status":"ok"}"#)
+        case (.get, let link) where link.hasPrefix(CodeLocation.pathPrefix):
+            return try await code(link, query: parts.count > 1 ? parts[1] : "")
+        default:
+            return .json(404, #"{"message":"There is no such page"}"#)
+        }
+    }
+
+    private func code(_ path: Substring, query: Substring) async throws -> WireResponse {
+        guard let blob = location.blob(path: path, query: query, now: time.wall) else {
+            return .json(403, #"{"message":"This link is not valid, or not any more"}"#)
+        }
+        do throws(StoreError) {
+            let bytes = try await blobs.get(blob)
+            return WireResponse(
+                status: 200, headers: ["Content-Type": "application/zip"], body: ByteBuffer(bytes: bytes))
+        } catch {
+            return .json(error.code == .notFound ? 404 : 500, #"{"message":"The package could not be read"}"#)
+        }
+    }
+}
+
+extension WireResponse {
+    fileprivate static func json(_ status: Int, _ text: String) -> Self {
+        Self(status: status, headers: ["Content-Type": "application/json"], body: ByteBuffer(string: text))
+    }
+
+    fileprivate var head: HTTPResponse {
+        var fields = HTTPFields()
+        for (name, value) in headers.fields {
+            guard let name = HTTPField.Name(name) else { continue }
+            fields.append(HTTPField(name: name, value: value))
+        }
+        if status != 204 { fields[.contentLength] = String(body.readableBytes) }
+        return HTTPResponse(status: HTTPResponse.Status(code: status), headerFields: fields)
+    }
+}

@@ -1,0 +1,139 @@
+import UnixSignals
+import ApusEngine
+import ApusFunctions
+import ApusIAM
+import ApusInvoke
+import ApusLogs
+import ApusModel
+import ApusSandbox
+import ApusServiceKit
+import ApusStore
+import ApusStoreSQLite
+import ApusWire
+import Glibc
+import HummingbirdCore
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+
+/// The whole platform in one process: builds every part, connects them, runs until it is told to stop.
+package struct ApusServer: Sendable {
+    private let foundations: Foundations
+    private let logger: Logger
+
+    package init(_ foundations: Foundations) {
+        self.foundations = foundations
+        var logger = Logger(label: "apus") { StreamLogHandler.standardError(label: $0) }
+        logger.logLevel = foundations.settings.logLevel
+        self.logger = logger
+    }
+
+    /// Serves until SIGTERM or SIGINT.
+    package func run() async throws {
+        let (settings, places) = (foundations.settings, foundations.places)
+        let time = SystemTime()
+        warn()
+        let store = try SQLiteStore(folder: places.data, time: time)
+        let loops = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)
+        let threads = NIOThreadPool(numberOfThreads: 2)
+        threads.start()
+
+        let credentials = CredentialStore(store: store)
+        try await prepareKey(credentials)
+        let runtimes = try RuntimeCatalog(folder: places.runtimes, aliases: settings.runtimeAliases)
+        let logs = LogsService(store: store, time: time, logger: logger)
+        let platform = PlatformListener(logger: logger)
+        var limits = Engine.Limits()
+        limits.idleTimeout = settings.idleTimeout
+        limits.concurrency = settings.concurrency
+        let engine = Engine(
+            driver: foundations.driver, runtimes: runtimes,
+            code: try CodeCache(folder: places.code, blobs: store.blobs, threads: threads, logger: logger),
+            credentials: SessionCredentials(store: credentials), log: EngineLogWriter(ingest: logs.buffer), time: time,
+            logger: logger, eventLoops: loops, limits: limits,
+            servePlatformAPI: { descriptor, loop in platform.serve(descriptor, on: loop) })
+        let functions = FunctionsService(
+            store: store, time: time, runtimes: runtimes, sink: EngineRevisionSink(engine: engine),
+            limits: .init(concurrentExecutions: settings.concurrency), logger: logger)
+        let events = AsyncInvocations(store: store, engine: engine, time: time, logger: logger)
+
+        let services: [any AWSService] = [functions, logs, STSService()]
+        let authenticator: any Authenticator =
+            settings.isDevelopment
+            ? DevelopmentAuthenticator(scope: settings.scope)
+            : SignatureAuthenticator(credentials: credentials, services: services.map(\.model), time: time)
+        let authorizer: any Authorizer = settings.isDevelopment ? Everybody() : AdministratorsOnly()
+        let responder = APIResponder(
+            dispatcher: ServiceDispatcher(
+                services: services, authenticator: authenticator, authorizer: authorizer, logger: logger),
+            location: functions.location, blobs: store.blobs, time: time, address: "\(settings.host):\(settings.port)")
+        let front = FrontChannel(
+            responder: { request, writer, _ in try await responder.respond(request, writer) },
+            front: InvokeFront(
+                engine: engine, model: functions.model, authenticator: authenticator, authorizer: authorizer,
+                events: events, time: time),
+            time: time)
+        platform.use(front)
+        // Everything that is stored can be called from the first request on.
+        try await functions.reconciler.recover()
+
+        let server = Server(
+            childChannelSetup: front,
+            configuration: ServerConfiguration(address: .hostname(settings.host, port: settings.port), backlog: 1024),
+            onServerRunning: { channel in
+                Self.announce("http://\(settings.host):\(channel.localAddress?.port ?? settings.port)")
+            }, eventLoopGroup: loops, logger: logger)
+        // Stopped in reverse: first no new requests, last the log of what was still running.
+        let parts: [any Service] = [
+            logs.buffer, logs.retention, functions.reconciler, EngineService(engine: engine), events, server,
+        ]
+        var group = ServiceGroupConfiguration(
+            services: parts.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        group.maximumGracefulShutdownDuration = .seconds(30)
+        let result = await Result { try await ServiceGroup(configuration: group).run() }
+        await store.close()
+        try? await loops.shutdownGracefully()
+        try await threads.shutdownGracefully()
+        try result.get()
+    }
+
+    /// Says what is less than it seems.
+    private func warn() {
+        for probe in foundations.driver.probes where probe.result != .present {
+            logger.warning("\(probe.feature): \(probe.detail)")
+        }
+        if foundations.settings.isDevelopment { logger.notice("--dev: every request is taken for an administrator's") }
+    }
+
+    /// Makes the administrator's key at the first start.
+    private func prepareKey(_ credentials: CredentialStore) async throws {
+        let settings = foundations.settings
+        guard let key = try await credentials.load(account: settings.scope.account) else { return }
+        let file = AdministratorCredentials(path: foundations.places.credentials)
+        try file.write(key, region: settings.scope.region.name)
+        let text = """
+            administrator key of account \(settings.scope.account), shown this once (also in \(file.path)):
+              AWS_ACCESS_KEY_ID=\(key.accessKeyID)
+              AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)
+
+            """
+        Self.write(text, to: STDERR_FILENO)
+    }
+
+    private static func announce(_ url: String) {
+        write("ready \(url)\n", to: STDOUT_FILENO)
+    }
+
+    /// At once, whatever the stream is buffered by.
+    private static func write(_ text: String, to descriptor: Int32) {
+        let bytes = Array(text.utf8)
+        _ = Glibc.write(descriptor, bytes, bytes.count)
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}

@@ -1,0 +1,68 @@
+package import ApusModel
+package import Logging
+
+/// What the operator decided, from whichever source; see `apus config`.
+package struct ServerSettings: Sendable {
+    package enum Driver: String, Sendable, CaseIterable {
+        case linux
+        /// No isolation; has to be asked for by name.
+        case process
+    }
+
+    /// The folder of everything durable.
+    package var data: String
+    package var host: String
+
+    /// 0 takes a free one.
+    package var port: Int
+
+    /// Takes everybody for an administrator; on loopback only.
+    package var isDevelopment: Bool
+    package var driver: Driver
+    package var scope: Scope
+
+    /// Threads for connections and environments.
+    package var eventLoops: Int
+
+    /// The folder of runtime data files; nil looks for it beside the executable.
+    package var runtimes: String?
+
+    /// Identifiers that another runtime answers to.
+    package var runtimeAliases: [String: String]
+
+    /// After which an environment that nobody calls is closed.
+    package var idleTimeout: Duration
+
+    /// Invocations of the account at the same time.
+    package var concurrency: Int
+    package var logLevel: Logger.Level
+
+    package init(
+        data: String, host: String = "127.0.0.1", port: Int = 4566, isDevelopment: Bool = false,
+        driver: Driver = .linux, scope: Scope = Scope(account: .standard, region: .standard), eventLoops: Int = 1,
+        runtimes: String? = nil, runtimeAliases: [String: String] = [:], idleTimeout: Duration = .seconds(600),
+        concurrency: Int = 1000, logLevel: Logger.Level = .notice
+    ) {
+        self.data = data
+        self.host = host
+        self.port = port
+        self.isDevelopment = isDevelopment
+        self.driver = driver
+        self.scope = scope
+        self.eventLoops = eventLoops
+        self.runtimes = runtimes
+        self.runtimeAliases = runtimeAliases
+        self.idleTimeout = idleTimeout
+        self.concurrency = concurrency
+        self.logLevel = logLevel
+    }
+
+    package var isLoopback: Bool { host == "localhost" || host == "::1" || host.hasPrefix("127.") }
+}
+
+/// A setting or a host that the server cannot start with: what is wrong, and what to do.
+package struct StartError: Error, CustomStringConvertible {
+    package var description: String
+
+    package init(_ description: String) { self.description = description }
+}

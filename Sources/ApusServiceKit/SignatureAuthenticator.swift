@@ -1,0 +1,50 @@
+package import ApusModel
+package import ApusWire
+
+/// Verifies every request's signature.
+package struct SignatureAuthenticator: Authenticator {
+    private let credentials: any CredentialDirectory
+    private let keys = SigningKeyCache()
+    private let styles: [String: SigV4Flaw.Style]
+    private let time: any TimeSource
+
+    /// - Parameter services: for the words in which each refuses.
+    package init(credentials: any CredentialDirectory, services: [ServiceModel], time: any TimeSource) {
+        self.credentials = credentials
+        self.time = time
+        styles = Dictionary(services.map { ($0.signingName, $0.signatureStyle) }) { first, _ in first }
+    }
+
+    package func authenticate(_ request: inout WireRequest) throws(Fault) -> Caller {
+        var style = SigV4Flaw.Style.json
+        do throws(SigV4Flaw) {
+            guard let claim = try SigV4.parse(request) else { throw .missing }
+            style = styles[claim.service] ?? .json
+            guard let credential = credentials.credential(claim.accessKey),
+                credential.sessionToken == claim.sessionToken
+            else { throw .unknownKey }
+            let key = keys.key(for: claim, secret: credential.secretAccessKey)
+            request.body = try SigV4.verify(claim, request, body: request.body, key: key, now: time.wall).body
+            return Caller(
+                principal: credential.principal,
+                scope: Scope(account: credential.principal.account, region: Region(claim.region)))
+        } catch {
+            throw error.fault(style)
+        }
+    }
+}
+
+/// `--dev`: takes everybody for an administrator. An access key of twelve digits names the account.
+package struct DevelopmentAuthenticator: Authenticator {
+    private let scope: Scope
+
+    /// - Parameter scope: of requests that do not say.
+    package init(scope: Scope) { self.scope = scope }
+
+    package func authenticate(_ request: inout WireRequest) throws(Fault) -> Caller {
+        let claim = (try? SigV4.parse(request)) ?? nil
+        let account = claim.flatMap { AccountID($0.accessKey) } ?? scope.account
+        let region = claim.map { Region($0.region) } ?? scope.region
+        return Caller(principal: .root(of: account), scope: Scope(account: account, region: region))
+    }
+}

@@ -1,0 +1,57 @@
+/*
+ * Starting one environment. Three processes take part:
+ *
+ *   launcher ─clone─▶ pid 1 (launch.c, then init.c) ─clone─▶ pid 2 (program.c) ─exec─▶ the runtime
+ *
+ * pid 1 makes the view of the file system, and stays to reap and to report. pid 2 enters the control groups, gives up
+ * everything and becomes the program. Neither returns into the launcher's loop.
+ */
+#ifndef APUS_LAUNCH_H
+#define APUS_LAUNCH_H
+
+#include "base.h"
+#include "cgroup.h"
+
+enum { LAUNCH_TREES_MAX = 16 };
+
+struct launch {
+    uint32_t slot;
+    /* Of an environment that runs its program again; -1 for one that is made. */
+    int mounts;
+    uint32_t uid, gid;
+    uint64_t temporary_bytes;
+    uint32_t descriptors;
+    size_t tree_count;
+    int trees[LAUNCH_TREES_MAX];
+    const char *targets[LAUNCH_TREES_MAX];
+    const char *const *arguments;
+    const char *const *variables;
+    int namespace;
+    int output;
+    int telemetry;
+    const struct cgroup *group;
+    /* The message that the texts above lie in; wiped by those who do not need it. */
+    void *message;
+    size_t message_length;
+};
+
+/* The uid and gid of every pid 1: no function's, and not root. */
+extern uint32_t launch_init_uid;
+
+/* Makes the processes. Returns the host's pid of pid 1; what goes wrong later is reported by the pipe. */
+int launch_start(const struct launch *launch);
+
+/* pid 1 from the moment that pid 2 exists. Does not return. */
+_Noreturn void init_run(uint32_t slot, int program);
+
+/* pid 2. Does not return. */
+_Noreturn void program_run(const struct launch *launch);
+
+/* Empties the capability sets of the calling process; 0 or -errno. */
+int drop_capabilities(void);
+
+/* Installs a filter of seccomp_tables.h. */
+struct sock_filter;
+int install_filter(const struct sock_filter *filter, size_t count);
+
+#endif

@@ -1,0 +1,16 @@
+/* The instance's table in nftables: what environments may reach. */
+#ifndef APUS_NFT_H
+#define APUS_NFT_H
+
+#include "base.h"
+
+/*
+ * Replaces the table of the instance `tag`. `closed` are interfaces that forward only because Apus switched it on:
+ * what they bring for anybody else is dropped, as before.
+ */
+int nft_load(uint32_t tag, const char *block, const char *const *closed, size_t closed_count);
+
+/* Deletes the table; absent is fine. */
+void nft_unload(uint32_t tag);
+
+#endif

@@ -1,0 +1,113 @@
+#include "probes.h"
+
+#include "cgroup.h"
+#include "launch.h"
+#include "network.h"
+#include "root.h"
+
+#include <linux/sched.h>
+#include <linux/seccomp.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/wait.h>
+
+enum { PROBES_MAX = 16 };
+
+static struct {
+    enum apus_probe_result result;
+    const char *feature;
+    char detail[256];
+} probes[PROBES_MAX];
+static size_t probe_count;
+
+PRINTF(3, 4) static void add(const char *feature, enum apus_probe_result result, const char *format, ...) {
+    if (probe_count == PROBES_MAX) return;
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(probes[probe_count].detail, sizeof probes->detail, format, arguments);
+    va_end(arguments);
+    probes[probe_count].feature = feature;
+    probes[probe_count++].result = result;
+}
+
+/* Tries a clone with the flags; the child ends at once. */
+static int try_clone(uint64_t flags) {
+    struct clone_args arguments = {.flags = flags, .exit_signal = SIGCHLD};
+    int pid = sys(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) _exit(0);
+    if (pid > 0) waitpid(pid, NULL, 0);
+    return pid < 0 ? pid : 0;
+}
+
+/* A function's uid must be allowed to make the namespace, so the trial gives up privilege first. */
+static int try_user_namespace(void) {
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    int pid = sys(syscall(SYS_clone3, &arguments, sizeof arguments));
+    if (pid == 0) {
+        if (syscall(SYS_setresuid, launch_init_uid, launch_init_uid, launch_init_uid) < 0) _exit(EPERM);
+        _exit(unshare(CLONE_NEWUSER) < 0 ? errno : 0);
+    }
+    int status = 0;
+    if (pid > 0) waitpid(pid, &status, 0);
+    return pid < 0 ? pid : -WEXITSTATUS(status);
+}
+
+static void probe_namespaces(void) {
+    int error = try_clone(CLONE_NEWNS | CLONE_NEWPID | CLONE_NEWIPC | CLONE_NEWUTS | CLONE_NEWCGROUP | CLONE_NEWNET);
+    if (error == 0) add("namespaces", APUS_PRESENT, "mount, pid, ipc, uts, cgroup, net");
+    else add("namespaces", APUS_MISSING, "clone3: %s; the kernel needs CONFIG_NAMESPACES", strerror(-error));
+    error = try_user_namespace();
+    if (error == 0) add("user namespaces", APUS_PRESENT, "one for each environment");
+    else
+        add("user namespaces", APUS_DEGRADED,
+            "unshare: %s; environments run without one. See user.max_user_namespaces, kernel.unprivileged_userns_clone and "
+            "kernel.apparmor_restrict_unprivileged_userns",
+            strerror(-error));
+}
+
+static void probe_seccomp(void) {
+    uint32_t action = SECCOMP_RET_KILL_PROCESS;
+    int error = sys(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
+    if (error == 0) add("seccomp", APUS_PRESENT, "filters");
+    else add("seccomp", APUS_MISSING, "%s; the kernel needs CONFIG_SECCOMP_FILTER", strerror(-error));
+}
+
+static void probe_cgroups(void) {
+    static const char *const names[] = {"memory limit", "CPU limit", "process limit"};
+    static const char *const controllers[] = {"memory", "cpu", "pids"};
+    for (unsigned i = 0; i < 3; i++) {
+        if (cgroup_found() >> i & 1) add(names[i], APUS_PRESENT, "cgroup v%d", cgroup_version);
+        else
+            add(names[i], APUS_DEGRADED, "no writable cgroup with the %s controller; environments are not limited in it",
+                controllers[i]);
+    }
+}
+
+static void probe_network(void) {
+    if (network_available) add("network", APUS_PRESENT, "veth and nftables, %s behind the host's address", network_block());
+    else add("network", APUS_DEGRADED, "environments have loopback only: %s", network_reason());
+}
+
+void probes_collect(void) {
+    probe_namespaces();
+    probe_seccomp();
+    probe_cgroups();
+    probe_network();
+}
+
+void probes_write(struct writer *writer) {
+    size_t count = probe_count + (root_resolver_is_loopback ? 1 : 0);
+    write_u32(writer, (uint32_t)count);
+    for (size_t i = 0; i < probe_count; i++) {
+        write_u32(writer, probes[i].result);
+        write_string(writer, probes[i].feature);
+        write_string(writer, probes[i].detail);
+    }
+    if (!root_resolver_is_loopback) return;
+    write_u32(writer, APUS_DEGRADED);
+    write_string(writer, "name server");
+    write_string(writer, "/etc/resolv.conf names only loopback addresses; environments cannot resolve names");
+}

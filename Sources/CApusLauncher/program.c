@@ -1,0 +1,128 @@
+#include "launch.h"
+#include "report.h"
+#include "root.h"
+#include "seccomp_tables.h"
+
+#include <fcntl.h>
+#include <linux/capability.h>
+#include <linux/seccomp.h>
+#include <linux/securebits.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+
+int drop_capabilities(void) {
+    for (int capability = 0; prctl(PR_CAPBSET_DROP, capability) == 0; capability++) {}
+    struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
+    struct __user_cap_data_struct none[2] = {{0, 0, 0}, {0, 0, 0}};
+    TRY(sys(syscall(SYS_capset, &header, none)));
+    return sys(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0));
+}
+
+int install_filter(const struct sock_filter *filter, size_t count) {
+    struct sock_fprog program = {.len = (unsigned short)count, .filter = (struct sock_filter *)filter};
+    return sys(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, 0, &program));
+}
+
+static int limit(int resource, rlim_t soft, rlim_t hard) {
+    struct rlimit now, wanted = {soft, hard};
+    TRY(sys(getrlimit(resource, &now)));
+    /* Without CAP_SYS_RESOURCE a hard limit only goes down. */
+    if (now.rlim_max != RLIM_INFINITY && (hard == RLIM_INFINITY || hard > now.rlim_max)) wanted.rlim_max = now.rlim_max;
+    if (wanted.rlim_cur > wanted.rlim_max) wanted.rlim_cur = wanted.rlim_max;
+    return sys(setrlimit(resource, &wanted));
+}
+
+static int set_limits(const struct launch *launch) {
+    STEP(limit(RLIMIT_NOFILE, launch->descriptors, launch->descriptors), "limit descriptors");
+    STEP(limit(RLIMIT_CORE, 0, 0), "limit core dumps");
+    STEP(limit(RLIMIT_STACK, 8 << 20, RLIM_INFINITY), "limit the stack");
+    STEP(limit(RLIMIT_MEMLOCK, 64 << 10, 64 << 10), "limit locked memory");
+    STEP(limit(RLIMIT_MSGQUEUE, 0, 0), "limit message queues");
+    return 0;
+}
+
+static int enter_groups(const struct launch *launch) {
+    STEP(cgroup_enter(launch->group), "enter the control groups");
+    STEP(sys(unshare(CLONE_NEWCGROUP)), "unshare the control group namespace");
+    /* When the host runs out of memory, a function goes before anything else. Failing that is no reason to stop. */
+    write_text(AT_FDCWD, "/proc/self/oom_score_adj", "500");
+    return 0;
+}
+
+/* Standard streams and the log channel at their numbers, everything else closed on exec at the latest. */
+static int arrange_descriptors(const struct launch *launch) {
+    /* A program may open /dev/stdout, which asks for permission on the pipe. */
+    STEP(sys(fchown(launch->output, launch->uid, launch->gid)), "hand over the output");
+    STEP(sys(fchown(launch->telemetry, launch->uid, launch->gid)), "hand over the log channel");
+    int null = sys(open("/dev/null", O_RDONLY | O_CLOEXEC));
+    STEP(null, "open /dev/null");
+    STEP(sys(dup3(null, 0, 0)), "set standard input");
+    STEP(sys(dup3(launch->output, 1, 0)), "set standard output");
+    STEP(sys(dup3(launch->output, 2, 0)), "set standard error");
+    STEP(sys(dup3(launch->telemetry, 3, 0)), "set the log channel");
+    STEP(sys(syscall(SYS_close_range, (unsigned)REPORT_DESCRIPTOR + 1, ~0u, 0u)), "close descriptors");
+    return 0;
+}
+
+/* A user namespace of its own: should a hole give out capabilities, they count for nothing that exists. */
+static int enter_user_namespace(const struct launch *launch) {
+    int error = sys(unshare(CLONE_NEWUSER));
+    if (error == -EPERM || error == -ENOSPC || error == -EUSERS || error == -EINVAL) return 0; /* The probe says so. */
+    STEP(error, "unshare the user namespace");
+    /* Otherwise /proc/self belongs to root, and the maps cannot be written. */
+    STEP(sys(prctl(PR_SET_DUMPABLE, 1)), "become dumpable");
+    STEP(write_text(AT_FDCWD, "/proc/self/setgroups", "deny"), "forbid groups");
+    STEP(write_format(AT_FDCWD, "/proc/self/uid_map", "%d %u 1", INSIDE_UID, launch->uid), "map the user");
+    STEP(write_format(AT_FDCWD, "/proc/self/gid_map", "%d %u 1", INSIDE_GID, launch->gid), "map the group");
+    return 0;
+}
+
+static int give_up(const struct launch *launch) {
+    STEP(sys(syscall(SYS_setgroups, 0, NULL)), "clear the groups");
+    STEP(sys(syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid)), "set the group");
+    STEP(sys(syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid)), "set the user");
+    TRY(enter_user_namespace(launch));
+    /* In the new user namespace the process may set these once more, and nobody after it. */
+    unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
+                         SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
+    prctl(PR_SET_SECUREBITS, bits);
+    STEP(drop_capabilities(), "drop the capabilities");
+    STEP(install_filter(environment_filter, sizeof environment_filter / sizeof *environment_filter), "install the filter");
+    return 0;
+}
+
+static int reset_signals(void) {
+    for (int number = 1; number < NSIG; number++) signal(number, SIG_DFL);
+    sigset_t none;
+    sigemptyset(&none);
+    return sys(sigprocmask(SIG_SETMASK, &none, NULL));
+}
+
+static int prepare(const struct launch *launch) {
+    TRY(enter_groups(launch));
+    TRY(set_limits(launch));
+    TRY(arrange_descriptors(launch));
+    STEP(sys(setsid()), "make a session");
+    STEP(reset_signals(), "reset the signals");
+    umask(022);
+    TRY(give_up(launch));
+    STEP(sys(chdir("/var/task")), "enter /var/task");
+    return 0;
+}
+
+_Noreturn void program_run(const struct launch *launch) {
+    int error = prepare(launch);
+    if (error < 0) {
+        report_send(launch->slot, REPORT_FAILED, error);
+        _exit(1);
+    }
+    report_send(launch->slot, REPORT_RUNNING, 0);
+    execve(launch->arguments[0], (char *const *)launch->arguments, (char *const *)launch->variables);
+    report_send(launch->slot, REPORT_NOT_EXECUTABLE, errno);
+    _exit(127);
+}

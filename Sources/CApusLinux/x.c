@@ -1,1 +1,0 @@
-int capus_nothing(void){return 0;}

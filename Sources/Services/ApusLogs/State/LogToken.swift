@@ -1,0 +1,38 @@
+import ApusModel
+import ApusStore
+
+/// Tokens of the readers: a place in a log, and for GetLogEvents the direction.
+enum LogToken {
+    enum Direction: String {
+        case forward = "f"
+        case backward = "b"
+    }
+
+    static func text(_ direction: Direction, _ sequence: Int64) -> String { "\(direction.rawValue)/\(padded(sequence))/s" }
+
+    static func direction(_ token: String) throws(Fault) -> (Direction, Int64) {
+        let parts = token.split(separator: "/")
+        guard parts.count == 3, parts[2] == "s", let direction = Direction(rawValue: String(parts[0])),
+            let sequence = Int64(parts[1]), sequence >= 0
+        else { throw LogsFaults.badToken }
+        return (direction, sequence)
+    }
+
+    static func text(_ position: LogPosition) -> String { "\(position.time.nanoseconds).\(position.sequence)" }
+
+    static func position(_ token: String) throws(Fault) -> LogPosition {
+        let parts = token.split(separator: ".")
+        guard parts.count == 2, let time = Int64(parts[0]), let sequence = Int64(parts[1]) else {
+            throw LogsFaults.badToken
+        }
+        return LogPosition(time: Timestamp(nanoseconds: time), sequence: sequence)
+    }
+
+    /// An event's id: digits that no other event of the group has.
+    static func eventID(_ event: LogEvent) -> String { padded(event.time.nanoseconds) + padded(event.sequence) }
+
+    private static func padded(_ number: Int64) -> String {
+        let digits = String(number)
+        return String(repeating: "0", count: max(0, 28 - digits.utf8.count)) + digits
+    }
+}

@@ -1,0 +1,121 @@
+"""Apus's own program as a client: deploy, invoke, logs, list, delete, env, config."""
+
+import json
+import os
+import shlex
+import subprocess
+
+import pytest
+
+from support.server import ROOT, binary
+from support.waiting import eventually
+
+HELLO = ROOT / "Examples/hello"
+
+
+@pytest.fixture(scope="module")
+def apus(server):
+    """Runs `apus …` against the session's server."""
+
+    def run(*arguments, check=True, input=None):
+        done = subprocess.run(
+            [str(binary()), *map(str, arguments)], capture_output=True, text=True, timeout=60, cwd=ROOT,
+            env=server.client_environment(), input=input if input is not None else "")
+        if check:
+            assert done.returncode == 0, f"apus {arguments}\n{done.stdout}\n{done.stderr}"
+        return done
+
+    return run
+
+
+@pytest.fixture
+def hello(apus, functions):
+    apus("deploy", HELLO, "--json")
+    return functions.adopt("hello")
+
+
+def test_deploy_invoke_logs_list_delete(apus, hello):
+    answer = json.loads(apus("invoke", "hello", "--payload", '{"name": "Ada"}', "--json").stdout)
+    assert "Ada" in json.dumps(answer)
+    again = apus("deploy", HELLO, "--json")
+    json.loads(again.stdout)
+    listed = json.loads(apus("list", "--json").stdout)
+    assert "hello" in json.dumps(listed)
+    eventually(lambda: "START RequestId" in apus("logs", "hello").stdout, "the log")
+    for line in apus("logs", "hello", "--json").stdout.splitlines():
+        json.loads(line)
+    apus("delete", "hello", "--json")
+    missing = apus("invoke", "hello", check=False)
+    assert missing.returncode != 0
+    assert "Function not found" in missing.stderr + missing.stdout
+
+
+def test_a_failing_function_gives_an_exit_code(apus, functions):
+    function = functions.create("def handler(event, context):\n    raise ValueError('no')\n")
+    done = apus("invoke", function.name, check=False)
+    assert done.returncode != 0
+    assert "ValueError" in done.stdout + done.stderr
+
+
+def test_logs_follow(server, functions):
+    function = functions.create("def handler(event, context):\n    print('followed', event['n'])\n")
+    function.invoke({"n": 0})
+    process = subprocess.Popen(
+        [str(binary()), "logs", function.name, "--follow"], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        env=server.client_environment(), stdin=subprocess.DEVNULL)
+    try:
+        os.set_blocking(process.stdout.fileno(), False)
+        seen = []
+
+        def line(text):
+            chunk = process.stdout.read()
+            if chunk:
+                seen.append(chunk)
+            return text in "".join(seen)
+
+        eventually(lambda: line("followed 0"), "what was there before")
+        function.invoke({"n": 1})
+        eventually(lambda: line("followed 1"), "what came after")
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def test_env_prints_what_a_shell_needs(server):
+    done = subprocess.run(
+        [str(binary()), "env", "--data", str(server.data)], capture_output=True, text=True, timeout=20, cwd=ROOT,
+        stdin=subprocess.DEVNULL)
+    assert done.returncode == 0, done.stderr
+    exports = dict(
+        part.split("=", 1) for line in done.stdout.splitlines() if line.startswith("export ")
+        for part in shlex.split(line)[1:])
+    access, secret = server.credentials
+    assert exports["AWS_ACCESS_KEY_ID"] == access
+    assert exports["AWS_SECRET_ACCESS_KEY"] == secret
+    assert exports["AWS_ENDPOINT_URL"].startswith("http://")
+
+
+def test_config_tells_values_and_their_origin(server):
+    done = subprocess.run(
+        [str(binary()), "config", "--json"], capture_output=True, text=True, timeout=20, cwd=ROOT, stdin=subprocess.DEVNULL,
+        env={**os.environ, "APUS_LISTEN": "127.0.0.1:4999"})
+    assert done.returncode == 0, done.stderr
+    json.loads(done.stdout)
+    assert "127.0.0.1:4999" in done.stdout
+    assert "environment" in done.stdout.lower()
+
+
+def test_deploy_of_a_folder_that_is_not_there(apus, tmp_path):
+    done = apus("deploy", tmp_path / "nowhere", check=False)
+    assert done.returncode != 0
+    assert "nowhere" in done.stderr + done.stdout
+
+
+def test_without_a_server(apus, server):
+    done = subprocess.run(
+        [str(binary()), "list"], capture_output=True, text=True, timeout=30, cwd=ROOT, stdin=subprocess.DEVNULL,
+        env={**server.client_environment(), "AWS_ENDPOINT_URL": "http://127.0.0.1:1"})
+    assert done.returncode != 0
+    assert "127.0.0.1:1" in done.stderr + done.stdout
+
+
