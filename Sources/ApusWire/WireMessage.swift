@@ -27,10 +27,17 @@ package struct WireHeaders: Sendable, ExpressibleByDictionaryLiteral {
 extension String {
     /// Equal but for the case of ASCII letters.
     package func matchesHeader(_ other: String) -> Bool {
-        utf8.count == other.utf8.count
-            && zip(utf8, other.utf8).allSatisfy { a, b in
-                a == b || ((a ^ b) == 0x20 && (a | 0x20) >= 0x61 && (a | 0x20) <= 0x7A)
+        guard utf8.count == other.utf8.count else { return false }
+        let quick = utf8.withContiguousStorageIfAvailable { mine in
+            other.utf8.withContiguousStorageIfAvailable { theirs in
+                mine.indices.allSatisfy { String.isSameLetter(mine[$0], theirs[$0]) }
             }
+        }
+        return (quick ?? nil) ?? zip(utf8, other.utf8).allSatisfy { String.isSameLetter($0, $1) }
+    }
+
+    private static func isSameLetter(_ a: UInt8, _ b: UInt8) -> Bool {
+        a == b || ((a ^ b) == 0x20 && (a | 0x20) >= 0x61 && (a | 0x20) <= 0x7A)
     }
 }
 

@@ -97,7 +97,7 @@ struct SQLiteStoreTests {
         }
     }
 
-    /// `ABORT` fails one statement, as a value that is too long does; `ROLLBACK` ends the transaction, as a full disk does.
+    /// `ABORT` fails one statement, as a value that is too long does; `ROLLBACK` the transaction, as a full disk does.
     @Test(arguments: [("ABORT", ["before", "after"]), ("ROLLBACK", [])])
     func aWriteThatFailsHalfWayLeavesNothing(_ failure: String, _ kept: [String]) async throws {
         try await SQLiteFixture.run { fixture in

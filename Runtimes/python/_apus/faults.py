@@ -9,7 +9,7 @@ import time
 from . import environment, output
 from .context import BadHeader
 from .handler import HandlerFault
-from .payload import dump
+from .payload import ASCII_ONLY, dump
 
 # Header blocks have a bound on the server's side; a cause beyond it is dropped, the error itself is not.
 _XRAY_LIMIT = 60_000
@@ -37,7 +37,7 @@ def report(problem, stage, request_id, api, sink):
     headers = _kind_header(kind)
     if len(cause) < _XRAY_LIMIT:
         headers += f"Lambda-Runtime-Function-XRay-Error-Cause: {cause}\r\n"
-    api.fail(request_id, _json(fault).encode(), headers)
+    api.fail(request_id, _encode(fault), headers)
 
 
 def report_init(problem, api, sink):
@@ -59,7 +59,7 @@ def post(fault, path, kind, api, sink):
     _log(fault, sink)
     output.flush_prints()
     try:
-        api.call("POST", path, _kind_header(kind), _json(fault).encode())
+        api.call("POST", path, _kind_header(kind), _encode(fault))
     except Exception:
         pass  # the process ends anyway, and the log has it
 
@@ -68,8 +68,9 @@ def _body(kind, message, trace, request_id):
     return {"errorMessage": message, "errorType": kind, "requestId": request_id, "stackTrace": trace}
 
 
-def _json(value):
-    return dump(value, True)
+def _encode(fault):
+    # A message with half a surrogate pair must not hide the error that it describes.
+    return dump(fault, ASCII_ONLY).encode("utf-8", "backslashreplace")
 
 
 def _kind_header(kind):
@@ -87,7 +88,7 @@ def _log(fault, sink):
     if environment.get("AWS_LAMBDA_LOG_FORMAT", "").upper() == "JSON":
         stamp = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
         document = {"timestamp": stamp, "level": "ERROR", **fault}
-        sink.error([dump(document, False)], output.JSON | output.LEVEL_BITS[output.ERROR])
+        sink.error([dump(document, ASCII_ONLY)], output.JSON | output.LEVEL_BITS[output.ERROR])
         return
     title = fault["errorType"] + (": " + fault["errorMessage"] if fault["errorMessage"] else "")
     lines = ["[ERROR] " + title, "Traceback (most recent call last):"]
@@ -114,6 +115,8 @@ def _frames(traceback):
 
 
 def _source(path, number, names):
+    if path.startswith("<"):
+        return ""  # made by `eval` or `exec`
     try:
         with open(path, encoding="utf-8", errors="replace") as lines:
             text = lines.read()
@@ -150,8 +153,9 @@ def _format(frames):
 
 def _xray_cause(kind, message, frames):
     stack = [{"label": name, "path": path, "line": number} for path, number, name, _ in frames]
-    return _json({
+    cause = {
         "working_directory": posix.getcwd(),
         "exceptions": [{"message": message, "type": kind, "stack": stack}],
         "paths": list(dict.fromkeys(frame[0] for frame in frames)),
-    })
+    }
+    return dump(cause, True)  # a header is ASCII

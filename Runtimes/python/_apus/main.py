@@ -6,10 +6,7 @@ import sys
 from . import environment, handler, output
 from .client import Closed, RuntimeAPI
 from .context import Function, LambdaContext, current
-from .payload import dump, load
-
-# Runtimes up to 3.11 escape everything beyond ASCII in results; later ones send UTF-8.
-ASCII_ONLY = sys.version_info < (3, 12)
+from .payload import ASCII_ONLY, dump, load
 
 
 def main():

@@ -10,6 +10,9 @@ import sys
 
 join = "".join
 
+# Runtimes up to 3.11 escape everything beyond ASCII in results; later ones send UTF-8.
+ASCII_ONLY = sys.version_info < (3, 12)
+
 
 class _Scanner:
     """The settings `json.loads` uses by default, in the shape the C scanner reads."""

@@ -283,7 +283,11 @@ package enum SigV4 {
     static func isEqual(_ expected: [UInt8], _ given: String) -> Bool {
         guard expected.count == given.utf8.count else { return false }
         var difference: UInt8 = 0
-        for (a, b) in zip(expected, given.utf8) { difference |= a ^ b }
+        var place = 0
+        for byte in given.utf8 {
+            difference |= byte ^ expected[place]
+            place += 1
+        }
         return difference == 0
     }
 }
