@@ -21,6 +21,19 @@ def server(tmp_path_factory):
     finished(server)
 
 
+@pytest.fixture(autouse=True)
+def survival(request):
+    """A test during which a shared server ended has failed; the next one finds the server up again, at the same address."""
+    yield
+    ended = []
+    for server in Server.all:
+        if server.process is not None and server.process.poll() is not None:
+            ended.append(f"the server ended during this test:\n{server.tail()}")
+            server.start(listen="%s:%d" % server.address)
+    if ended:
+        pytest.fail("\n".join(ended), pytrace=False)
+
+
 @pytest.fixture
 def new_server(tmp_path):
     """Makes servers of the test's own: `new_server(dev=True)`. They end in reverse order."""

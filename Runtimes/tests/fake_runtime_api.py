@@ -151,7 +151,8 @@ class _Reader:
         return {name.lower(): value.strip() for name, _, value in pairs}
 
     def head(self):
-        first, _, rest = self._until(b"\r\n\r\n").decode("ascii").partition("\r\n")
+        # Not ASCII: AWS's client for Python 3.12 and later sends UTF-8 in the cause for X-Ray.
+        first, _, rest = self._until(b"\r\n\r\n").decode().partition("\r\n")
         method, path, version = first.split(" ")
         assert version == "HTTP/1.1", first
         headers = self._fields(rest)

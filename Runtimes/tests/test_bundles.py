@@ -38,7 +38,7 @@ def test_examples(start, runtime, handler, folder):
     shutil.copytree(EXAMPLES / folder, start.task, dirs_exist_ok=True)
     function = start(runtime, handler)
     post = function.invoke({"name": "Ada"})
-    assert json.loads(post.body) == {"message": "Hello, Ada!", "requestId": "00000000-0000-4000-8000-000000000001"}
+    assert json.loads(post.body)["message"] == "Hello, Ada!"
     assert "greeting Ada" in function.texts()[0]
 
 

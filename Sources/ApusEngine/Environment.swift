@@ -53,6 +53,7 @@ final class Environment: RuntimeAPIDelegate {
     private var timer: Scheduled<Void>?
     private var began = Duration.zero
     private var initDuration: Duration?
+    private var isRestarting = false
 
     init(
         id: EnvironmentID, revision: Revision, services: Services, pool: EnvironmentPool, eventLoop: any EventLoop
@@ -186,7 +187,6 @@ final class Environment: RuntimeAPIDelegate {
         lastExit = nil
         began = services.time.monotonic
         if request.wantsLogTail { log.beginTail() }
-        log.platform(lines.start(request.id))
         let timeout = TimeAmount.nanoseconds(revision.timeout.wholeNanoseconds)
         let (box, id) = (NIOLoopBound(self, eventLoop: eventLoop), request.id)
         timer = eventLoop.scheduleTask(in: timeout) { box.value.timedOut(id) }
@@ -230,7 +230,7 @@ final class Environment: RuntimeAPIDelegate {
             case .reportInit(let failure): reportInit(failure)
             case .deliver: deliver()
             case .complete: complete()
-            case .fail(let failure): fail(failure)
+            case .fail(let failure, let wasDelivered): fail(failure, wasDelivered: wasDelivered)
             case .kill: sandbox?.kill()
             case .restart: restart()
             case .offer: offer()
@@ -241,7 +241,7 @@ final class Environment: RuntimeAPIDelegate {
 
     private func beginInit() {
         began = services.time.monotonic
-        log.platform(lines.initStart(runtimeARN: runtimeARN))
+        log.platform(lines.initStart(at: services.time.wall))
         let box = NIOLoopBound(self, eventLoop: eventLoop)
         timer = eventLoop.scheduleTask(in: Self.initLimit) {
             box.value.log.drain()
@@ -260,11 +260,15 @@ final class Environment: RuntimeAPIDelegate {
         timer?.cancel()
         let duration = services.time.monotonic - began
         let (status, type) = status(of: failure)
-        log.platform(lines.initReport(duration, phase: "init", status: status, errorType: type))
+        log.platform(
+            lines.initReport(duration, phase: "init", status: status, errorType: type, at: services.time.wall))
     }
 
     private func deliver() {
         guard let invocation else { return }
+        log.platform(lines.start(invocation.id, at: services.time.wall))
+        if isRestarting { sandbox?.setCPU(millicores: revision.memory.millicores) }
+        isRestarting = false
         let now = services.time.wall
         let remaining = revision.timeout - (services.time.monotonic - began)
         let event = RuntimeInvocation(
@@ -282,30 +286,34 @@ final class Environment: RuntimeAPIDelegate {
         log.drain()
         switch outcome {
         case .success(let body): finish(.success(body), .success)
-        case .failure(let report), .unusable(let report):
-            finish(.functionError(report.body), .error(type: report.type))
+        // An error of the function's own is an answer; the report has a status only for what went wrong around it.
+        case .failure(let report): finish(.functionError(report.body), .success)
+        case .unusable(let report): finish(.functionError(report.body), .error(type: report.type))
         case nil: finish(.functionError(ByteBuffer()), .error(type: "Runtime.Unknown"))
         }
     }
 
-    private func fail(_ failure: EnvironmentState.Failure) {
+    /// - Parameter wasDelivered: false when the time went into a runtime that had to boot again.
+    private func fail(_ failure: EnvironmentState.Failure, wasDelivered: Bool) {
         guard let invocation else { return }
+        if !wasDelivered {
+            let (status, type) = status(of: failure)
+            let (duration, now) = (services.time.monotonic - began, services.time.wall)
+            log.platform(lines.initReport(duration, phase: "invoke", status: status, errorType: type, at: now))
+            log.platform(lines.start(invocation.id, at: now))
+        }
         switch failure {
         case .timedOut:
             log.platform(lines.timedOut(invocation.id, at: services.time.wall))
             finish(.functionError(FailurePayload.timedOut(invocation.id, timeout: revision.timeout)), .timeout)
         case .exited:
             let type = FailurePayload.errorType(lastExit)
-            log.platform("RequestId: \(invocation.id) Error: \(FailurePayload.reason(lastExit))\n\(type)\n")
+            let (reason, clientType) = (FailurePayload.reason(lastExit), FailurePayload.clientType(lastExit))
+            log.platform(lines.exited(invocation.id, reason: reason, type: clientType))
             finish(.functionError(FailurePayload.exited(invocation.id, lastExit)), .error(type: type))
         case .initFailed:
-            let report = initReport
-            log.platform(
-                lines.initReport(
-                    services.time.monotonic - began, phase: "invoke", status: "error", errorType: report?.type))
-            finish(
-                .functionError(report?.body ?? FailurePayload.exited(invocation.id, nil)),
-                .error(type: report?.type ?? "Runtime.Unknown"))
+            let body = initReport?.body ?? FailurePayload.exited(invocation.id, nil)
+            finish(.functionError(body), .error(type: initReport?.type ?? "Runtime.Unknown"))
         }
     }
 
@@ -322,7 +330,7 @@ final class Environment: RuntimeAPIDelegate {
             request.completion(InvocationResult(outcome: outcome, executedVersion: revision.version.description))
         }
         log.platform(lines.end(request.id))
-        log.platform(lines.report(report))
+        log.platform(lines.report(report, at: services.time.wall))
         if request.wantsLogTail {
             request.completion(
                 InvocationResult(
@@ -341,6 +349,9 @@ final class Environment: RuntimeAPIDelegate {
         server.reset()
         guard let sandbox else { return }
         process += 1
+        isRestarting = true
+        // Booting is not the function's work, here as in init.
+        sandbox.setCPU(millicores: 0)
         let box = NIOLoopBound(self, eventLoop: eventLoop)
         // Ends when the new runtime process runs or has failed to.
         eventLoop.makeFutureWithTask { try await sandbox.restart() }.whenComplete { result in
@@ -387,10 +398,5 @@ final class Environment: RuntimeAPIDelegate {
         case .exited: ("error", FailurePayload.errorType(lastExit))
         case .initFailed: ("error", initReport?.type ?? "Runtime.Unknown")
         }
-    }
-
-    /// Runtime versions have no registry here; the ARN names the version that ran.
-    private var runtimeARN: String {
-        "arn:aws:lambda:\(revision.function.scope.region)::runtime:\(lines.runtimeVersion.replacing(":", with: "-"))"
     }
 }

@@ -45,7 +45,9 @@ final class EnvironmentLog {
         if let rest = frames.rest() { add(rest) }
     }
 
-    func platform(_ line: String) { add(Array(line.utf8)) }
+    func platform(_ line: String?) {
+        if let line { add(Array(line.utf8)) }
+    }
 
     func close() {
         drain()

@@ -38,7 +38,8 @@ package struct EnvironmentState: Equatable, Sendable {
         case deliver
         /// The function has answered the current invocation.
         case complete
-        case fail(Failure)
+        /// The current invocation ends without an answer; `wasDelivered` tells whether the function ever saw it.
+        case fail(Failure, wasDelivered: Bool)
         /// Kill the runtime process, keep the sandbox.
         case kill
         /// Start a runtime process again.
@@ -71,7 +72,7 @@ package struct EnvironmentState: Equatable, Sendable {
             phase = .restarting(id)
             return [.restart]
         case .closed:
-            return [.fail(.exited)]
+            return [.fail(.exited, wasDelivered: true)]
         case .starting, .initializing, .running, .finishing, .restarting:
             preconditionFailure("an invocation was assigned to an environment in \(phase)")
         }
@@ -126,7 +127,7 @@ package struct EnvironmentState: Equatable, Sendable {
 
     package mutating func close() -> [Action] {
         guard phase != .closed else { return [] }
-        let failed = isOccupied ? [Action.fail(.exited)] : []
+        let failed = isOccupied ? [Action.fail(.exited, wasDelivered: true)] : []
         phase = .closed
         return failed + [.close]
     }
@@ -143,9 +144,12 @@ package struct EnvironmentState: Equatable, Sendable {
         case .initializing:
             phase = .broken
             return [.kill, .reportInit(failure), .offer]
-        case .running, .restarting:
+        case .running:
             phase = .broken
-            return [.kill, .fail(failure), .offer]
+            return [.kill, .fail(failure, wasDelivered: true), .offer]
+        case .restarting:
+            phase = .broken
+            return [.kill, .fail(failure, wasDelivered: false), .offer]
         case .finishing:
             phase = .broken
             return [.kill, .offer]

@@ -1,30 +1,38 @@
-import ApusModel
-import ApusSandbox
-import NIOCore
+package import ApusModel
+package import ApusSandbox
+package import NIOCore
 
 /// The bodies that a client gets when the function could not answer itself.
 ///
 /// - Source: recorded responses; the public runtime interface emulator.
-enum FailurePayload {
+package enum FailurePayload {
     /// `{"errorType":"Sandbox.Timedout",…}`; seconds with two decimals.
-    static func timedOut(_ id: RequestID, timeout: Duration) -> ByteBuffer {
+    package static func timedOut(_ id: RequestID, timeout: Duration) -> ByteBuffer {
         let message = "RequestId: \(id) Error: Task timed out after \(seconds(timeout)) seconds"
         return ByteBuffer(string: "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"\(message)\"}")
     }
 
-    static func exited(_ id: RequestID, _ exit: SandboxExit?) -> ByteBuffer {
+    package static func exited(_ id: RequestID, _ exit: SandboxExit?) -> ByteBuffer {
         let message = "RequestId: \(id) Error: \(reason(exit))"
-        return ByteBuffer(string: "{\"errorType\":\"\(errorType(exit))\",\"errorMessage\":\"\(message)\"}")
+        return ByteBuffer(string: "{\"errorType\":\"\(clientType(exit))\",\"errorMessage\":\"\(message)\"}")
     }
 
-    static func errorType(_ exit: SandboxExit?) -> String {
+    /// As the client is told: memory that ran out is named in the report's line only.
+    package static func clientType(_ exit: SandboxExit?) -> String {
+        errorType(exit) == outOfMemory ? "Runtime.ExitError" : errorType(exit)
+    }
+
+    private static let outOfMemory = "Runtime.OutOfMemory"
+
+    /// As the report's line names it.
+    package static func errorType(_ exit: SandboxExit?) -> String {
         switch exit?.cause {
         case .notExecutable: "Runtime.InvalidEntrypoint"
-        case .code, .signal, nil: exit?.outOfMemory == true ? "Runtime.OutOfMemory" : "Runtime.ExitError"
+        case .code, .signal, nil: exit?.outOfMemory == true ? outOfMemory : "Runtime.ExitError"
         }
     }
 
-    static func reason(_ exit: SandboxExit?) -> String {
+    package static func reason(_ exit: SandboxExit?) -> String {
         if exit?.outOfMemory == true { return "Runtime exited with error: signal: killed" }
         switch exit?.cause {
         case .code(0), nil: return "Runtime exited without providing a reason"
@@ -36,10 +44,10 @@ enum FailurePayload {
         }
     }
 
-    static func seconds(_ duration: Duration) -> String { hundredths(duration.wholeNanoseconds / 10_000_000) }
+    package static func seconds(_ duration: Duration) -> String { hundredths(duration.wholeNanoseconds / 10_000_000) }
 
     /// Milliseconds with two decimals, as in log lines.
-    static func milliseconds(_ duration: Duration) -> String { hundredths(duration.wholeNanoseconds / 10_000) }
+    package static func milliseconds(_ duration: Duration) -> String { hundredths(duration.wholeNanoseconds / 10_000) }
 
     private static func hundredths(_ value: Int64) -> String {
         let fraction = value % 100

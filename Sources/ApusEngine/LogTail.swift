@@ -1,17 +1,19 @@
 /// The last 4 KB of what an invocation wrote.
 ///
 /// - Source: Lambda API reference, Invoke, `LogResult`.
-struct LogTail {
-    static let limit = 4096
-    private(set) var bytes: [UInt8] = []
+package struct LogTail {
+    package static let limit = 4096
+    private var bytes: [UInt8] = []
 
-    mutating func append(_ more: [UInt8]) {
+    package init() {}
+
+    package mutating func append(_ more: [UInt8]) {
         bytes += more
         // Cut now and then rather than on every line.
         if bytes.count > 8 * Self.limit { trim() }
     }
 
-    func last() -> [UInt8] { Array(bytes.suffix(Self.limit)) }
+    package func last() -> [UInt8] { Array(bytes.suffix(Self.limit)) }
 
     private mutating func trim() { bytes.removeFirst(bytes.count - Self.limit) }
 }

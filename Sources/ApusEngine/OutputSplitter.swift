@@ -1,14 +1,16 @@
-import NIOCore
+package import NIOCore
 
 /// Cuts what processes print into log events, one a line.
-struct LineSplitter {
+package struct LineSplitter {
     /// Bytes of one event; a longer line goes on in the next.
-    static let limit = 256 << 10
+    package static let limit = 256 << 10
 
     private var partial: [UInt8] = []
 
+    package init() {}
+
     /// - Returns: whole lines, each with its line feed.
-    mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
+    package mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
         var lines: [[UInt8]] = []
         for byte in buffer.readableBytesView {
             partial.append(byte)
@@ -21,7 +23,7 @@ struct LineSplitter {
     }
 
     /// What was written without a line feed at the end.
-    mutating func rest() -> [UInt8]? {
+    package mutating func rest() -> [UInt8]? {
         defer { partial = [] }
         return partial.isEmpty ? nil : partial
     }
@@ -32,14 +34,16 @@ struct LineSplitter {
 /// A function can write anything here. What is not a frame is passed on as lines.
 ///
 /// - Source: the public runtime clients for Python and Node.js.
-struct FrameSplitter {
-    static let contentLimit = 1 << 20
+package struct FrameSplitter {
+    package static let contentLimit = 1 << 20
 
     private var pending = ByteBuffer()
     private var lines = LineSplitter()
     private var isBroken = false
 
-    mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
+    package init() {}
+
+    package mutating func take(_ buffer: ByteBuffer) -> [[UInt8]] {
         if isBroken { return lines.take(buffer) }
         pending.writeImmutableBuffer(buffer)
         var records: [[UInt8]] = []
@@ -58,5 +62,5 @@ struct FrameSplitter {
         return records
     }
 
-    mutating func rest() -> [UInt8]? { lines.rest() }
+    package mutating func rest() -> [UInt8]? { lines.rest() }
 }

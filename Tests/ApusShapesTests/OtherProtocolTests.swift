@@ -6,14 +6,17 @@ import Testing
 
 private let requestID = RequestID(existing: "11111111-2222-4333-8444-555555555555")
 
-private func text(_ response: WireResponse) -> String { String(decoding: response.body.readableBytesView, as: UTF8.self) }
+private func text(_ response: WireResponse) -> String {
+    String(decoding: response.body.readableBytesView, as: UTF8.self)
+}
 
 /// `json` 1.1 by the table of CloudWatch Logs.
 struct JSONProtocolTests {
     private func request(_ target: String, _ body: String) -> WireRequest {
         WireRequest(
             method: "POST", target: "/",
-            headers: ["X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"], body: ByteBuffer(string: body))
+            headers: ["X-Amz-Target": target, "Content-Type": "application/x-amz-json-1.1"],
+            body: ByteBuffer(string: body))
     }
 
     private func input(_ operation: String, _ body: String) throws(Fault) -> ShapeValue {
@@ -26,11 +29,13 @@ struct JSONProtocolTests {
         let events = Logs.GetLogEventsRequest(
             try input(
                 "GetLogEvents",
-                #"{"logGroupName":"/aws/lambda/f","logStreamName":"s[$LATEST]x","startTime":1795508130123,"limit":5,"x":1}"#))
+                #"{"logGroupName":"/aws/lambda/f","logStreamName":"s[$LATEST]x","startTime":1795508130123,"limit":5,"x":1}"#
+            ))
         #expect(
             events
                 == Logs.GetLogEventsRequest(
-                    logGroupName: "/aws/lambda/f", logStreamName: "s[$LATEST]x", startTime: 1_795_508_130_123, limit: 5))
+                    logGroupName: "/aws/lambda/f", logStreamName: "s[$LATEST]x", startTime: 1_795_508_130_123, limit: 5)
+        )
         #expect(Logs.DescribeLogGroupsRequest(try input("DescribeLogGroups", "")) == Logs.DescribeLogGroupsRequest())
     }
 
@@ -85,7 +90,8 @@ struct JSONProtocolTests {
 
     @Test func mutatedBodiesNeverCrash() {
         var generator = SeededGenerator(seed: 10)
-        let body = Array(#"{"logGroupName":"g","logStreamNames":["a","b"],"startTime":1,"filterPattern":"x","limit":1}"#.utf8)
+        let body = Array(
+            #"{"logGroupName":"g","logStreamNames":["a","b"],"startTime":1,"filterPattern":"x","limit":1}"#.utf8)
         for _ in 0..<10_000 {
             do throws(Fault) {
                 _ = try input("FilterLogEvents", String(decoding: body.mutated(&generator), as: UTF8.self))
@@ -140,7 +146,8 @@ struct ServiceChoiceTests {
     }
 
     @Test func thenTargetHostPathAndAction() throws {
-        #expect(try choose("POST", "/", ["X-Amz-Target": "Logs_20140328.X", "Host": "lambda.local"]) == "CloudWatch Logs")
+        #expect(
+            try choose("POST", "/", ["X-Amz-Target": "Logs_20140328.X", "Host": "lambda.local"]) == "CloudWatch Logs")
         #expect(try choose("GET", "/x", ["Host": "lambda.us-east-1.amazonaws.com"]) == "Lambda")
         #expect(try choose("GET", "/x", ["Host": "STS.amazonaws.com:443"]) == "STS")
         #expect(try choose("GET", "/2015-03-31/functions/f", ["Host": "localhost:4566"]) == "Lambda")
@@ -165,7 +172,8 @@ struct GeneratedShapesTests {
         #expect(map.keys == ["b", "a", "c"])
         map["a"] = nil
         #expect(map.keys == ["b", "c"])
-        #expect(WireMap([(key: "x", value: "1"), (key: "y", value: "2"), (key: "x", value: "3")]) == ["x": "3", "y": "2"])
+        #expect(
+            WireMap([(key: "x", value: "1"), (key: "y", value: "2"), (key: "x", value: "3")]) == ["x": "3", "y": "2"])
         #expect(WireMap(wire: map.wire) == map)
         let many = (0..<20).map { (key: "k\($0 % 15)", value: "\($0)") }
         #expect(WireMap(many).count == 15)

@@ -18,7 +18,9 @@ private func input(_ request: WireRequest) throws(Fault) -> (name: String, value
     return (operation.name, try wire.input(of: request, for: operation, in: Lambda.model))
 }
 
-private func text(_ response: WireResponse) -> String { String(decoding: response.body.readableBytesView, as: UTF8.self) }
+private func text(_ response: WireResponse) -> String {
+    String(decoding: response.body.readableBytesView, as: UTF8.self)
+}
 
 private func respond(_ operation: String, _ output: ShapeValue) throws -> WireResponse {
     RestJSONProtocol().response(
@@ -101,7 +103,8 @@ struct RestJSONInputTests {
         (#"{"Environment":[]}"#, "Start of list found where not expected"),
         (#"{"Environment":{"Variables":"x"}}"#, "Expected map or null"),
         (#"{"Environment":{"Variables":{"AA":1}}}"#, "NUMBER_VALUE can not be converted to a String"),
-        (#"{"Layers":"x"}"#, "Expected list or null"), (#"{"Layers":{}}"#, "Start of structure or map found where not expected."),
+        (#"{"Layers":"x"}"#, "Expected list or null"),
+        (#"{"Layers":{}}"#, "Start of structure or map found where not expected."),
         ("[]", "Start of list found where not expected"), ("1", "Expected null"),
     ])
     func wrongTypesAreRefused(_ body: String, _ message: String) {
@@ -121,7 +124,8 @@ struct RestJSONInputTests {
             throws: Fault(
                 "SerializationException", status: 400,
                 "Unexpected character ('}' (code 125)): was expecting double-quote to start field name\n at "
-                    + "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 15]")
+                    + "[Source: REDACTED (`StreamReadFeature.INCLUDE_SOURCE_IN_LOCATION` disabled); line: 1, column: 15]"
+            )
         ) { try input(request("PUT", "/2015-03-31/functions/f/configuration", #"{"Timeout": 1,}"#)) }
     }
 
@@ -141,7 +145,9 @@ struct RestJSONInputTests {
     }
 
     @Test func unknownOperationsAreNamed() {
-        #expect(throws: Fault("UnknownOperationException", status: 404, "Unknown operation: PATCH /2015-03-31/functions")) {
+        #expect(
+            throws: Fault("UnknownOperationException", status: 404, "Unknown operation: PATCH /2015-03-31/functions")
+        ) {
             try input(request("PATCH", "/2015-03-31/functions"))
         }
     }
@@ -149,7 +155,8 @@ struct RestJSONInputTests {
     @Test func mutatedRequestsNeverCrash() {
         var generator = SeededGenerator(seed: 9)
         let body = Array(
-            #"{"FunctionName":"f","Role":"arn:aws:iam::1:role/r","Code":{"ZipFile":"UEsF"},"Timeout":3,"Tags":{"a":"b"}}"#.utf8)
+            #"{"FunctionName":"f","Role":"arn:aws:iam::1:role/r","Code":{"ZipFile":"UEsF"},"Timeout":3,"Tags":{"a":"b"}}"#
+                .utf8)
         for _ in 0..<10_000 {
             let changed = request(
                 "POST", "/2015-03-31/functions", String(decoding: body.mutated(&generator), as: UTF8.self))
@@ -176,7 +183,8 @@ struct RestJSONOutputTests {
     @Test func membersComeInTheOrderOfTheTable() throws {
         let output = Lambda.FunctionConfiguration(
             functionName: "f", functionArn: "arn", codeSize: 1_234, description: "", timeout: 3,
-            environment: Lambda.EnvironmentResponse(variables: ["B": "2", "A": "1"]), layers: [], architectures: ["arm64"])
+            environment: Lambda.EnvironmentResponse(variables: ["B": "2", "A": "1"]), layers: [],
+            architectures: ["arm64"])
         let response = try respond("CreateFunction", output.shapeValue)
         #expect(response.status == 201)
         #expect(response.headers["content-type"] == "application/json")
@@ -225,8 +233,12 @@ struct RestJSONOutputTests {
         (Fault("ValidationException", status: 400, "m"), #"{"message":"m"}"#),
         (Fault("AccessDeniedException", status: 403, "m"), #"{"Message":"m"}"#),
         (Fault("InvalidSignatureException", status: 403, "m"), #"{"message":"m"}"#),
-        (Fault("TooManyRequestsException", status: 429, "Rate Exceeded.", fields: [("Reason", "CallerRateLimitExceeded")]),
-            #"{"Type":"User","message":"Rate Exceeded.","Reason":"CallerRateLimitExceeded"}"#),
+        (
+            Fault(
+                "TooManyRequestsException", status: 429, "Rate Exceeded.",
+                fields: [("Reason", "CallerRateLimitExceeded")]),
+            #"{"Type":"User","message":"Rate Exceeded.","Reason":"CallerRateLimitExceeded"}"#
+        ),
     ])
     func faultsAreSpelledAsTheirShapes(_ fault: Fault, _ body: String) {
         let response = respond(fault)

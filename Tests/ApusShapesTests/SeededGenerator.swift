@@ -23,7 +23,8 @@ extension [UInt8] {
             case 0: bytes[place] = UInt8.random(in: .min ... .max, using: &generator)
             case 1: bytes.remove(at: place)
             case 2: bytes.insert(bytes[place], at: place)
-            case 3: bytes.insert(Array("{}[]\",:\\u%&=;.+-eE0\0\u{7F}".utf8).randomElement(using: &generator)!, at: place)
+            case 3:
+                bytes.insert(Array("{}[]\",:\\u%&=;.+-eE0\0\u{7F}".utf8).randomElement(using: &generator)!, at: place)
             default: bytes.removeSubrange(place...)
             }
         }

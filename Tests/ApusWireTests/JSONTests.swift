@@ -3,18 +3,22 @@ import NIOCore
 import Testing
 
 struct JSONTests {
-    @Test(arguments: [
-        ("null", JSON.null), ("true", true), (" false\n", false), ("0", 0), ("-0", 0), ("-12", -12),
-        ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
-        ("9223372036854775808", .double(9_223_372_036_854_775_808)), ("1.5", 1.5), ("1e2", .double(100)),
-        ("-2.5E-1", -0.25), ("1E+2", .double(100)), (#""""#, ""), (#""a""#, "a"),
-        (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u00e9\u20AC""#, "é€"), (#""\ud83d\ude00""#, "😀"),
-        (#""\ud83d""#, "\u{FFFD}"), (#""\ude00x""#, "\u{FFFD}x"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
-        (#""é😀\u0000""#, "é😀\0"), ("[]", []), ("[1,[2,[]],{}]", [1, [2, []], [:]]), ("{}", [:]),
-        (#"{"b":1,"a":{"c":null}}"#, ["b": 1, "a": ["c": nil]]), (#"{"a":1,"b":2,"a":3}"#, ["a": 3, "b": 2]),
-        (#"{"é":1,"":2}"#, ["é": 1, "": 2]), ("\t\r\n [ 1 , 2 ] ", [1, 2]),
-        (#""0123456789012345678901234567890123456789\n0123456789""#, "0123456789012345678901234567890123456789\n0123456789"),
-    ])
+    @Test(
+        arguments: [
+            ("null", JSON.null), ("true", true), (" false\n", false), ("0", 0), ("-0", 0), ("-12", -12),
+            ("9223372036854775807", .integer(.max)), ("-9223372036854775808", .integer(.min)),
+            ("9223372036854775808", .double(9_223_372_036_854_775_808)), ("1.5", 1.5), ("1e2", .double(100)),
+            ("-2.5E-1", -0.25), ("1E+2", .double(100)), (#""""#, ""), (#""a""#, "a"),
+            (#""\"\\\/\b\f\n\r\t""#, "\"\\/\u{8}\u{C}\n\r\t"), (#""\u00e9\u20AC""#, "é€"), (#""\ud83d\ude00""#, "😀"),
+            (#""\ud83d""#, "\u{FFFD}"), (#""\ude00x""#, "\u{FFFD}x"), (#""\ud83d\u0041""#, "\u{FFFD}A"),
+            (#""é😀\u0000""#, "é😀\0"), ("[]", []), ("[1,[2,[]],{}]", [1, [2, []], [:]]), ("{}", [:]),
+            (#"{"b":1,"a":{"c":null}}"#, ["b": 1, "a": ["c": nil]]), (#"{"a":1,"b":2,"a":3}"#, ["a": 3, "b": 2]),
+            (#"{"é":1,"":2}"#, ["é": 1, "": 2]), ("\t\r\n [ 1 , 2 ] ", [1, 2]),
+            (
+                #""0123456789012345678901234567890123456789\n0123456789""#,
+                "0123456789012345678901234567890123456789\n0123456789"
+            ),
+        ] as [(String, JSON)])
     func accepts(_ text: String, _ value: JSON) throws {
         #expect(try JSON(parsing: text) == value)
         #expect(JSONScan.isValid(ByteBuffer(string: text)))
@@ -33,10 +37,11 @@ struct JSONTests {
         #expect(JSONScan.firstError(ByteBuffer(string: text))?.offset == offset)
     }
 
-    @Test(arguments: [
-        [0x80], [0xC0, 0x80], [0xC2], [0xC2, 0x20], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82],
-        [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xF0, 0x9F, 0x98],
-    ] as [[UInt8]])
+    @Test(
+        arguments: [
+            [0x80], [0xC0, 0x80], [0xC2], [0xC2, 0x20], [0xE0, 0x80, 0x80], [0xED, 0xA0, 0x80], [0xE2, 0x82],
+            [0xF0, 0x80, 0x80, 0x80], [0xF4, 0x90, 0x80, 0x80], [0xF5, 0x80, 0x80, 0x80], [0xFF], [0xF0, 0x9F, 0x98],
+        ] as [[UInt8]])
     func refusesWhatIsNotUTF8(_ bytes: [UInt8]) {
         let text = [0x22] + bytes + [0x22]
         #expect(throws: JSONError.self) { try JSON(parsing: text) }
@@ -44,7 +49,9 @@ struct JSONTests {
     }
 
     @Test func depthIsLimited() throws {
-        func nested(_ depth: Int) -> String { String(repeating: "[", count: depth) + String(repeating: "]", count: depth) }
+        func nested(_ depth: Int) -> String {
+            String(repeating: "[", count: depth) + String(repeating: "]", count: depth)
+        }
         #expect(try JSON(parsing: nested(128)).array?.count == 1)
         #expect(throws: JSONError(offset: 128, reason: .tooDeep(limit: 128))) { try JSON(parsing: nested(129)) }
         #expect(JSONScan.isValid(ByteBuffer(string: nested(1000))))
@@ -57,15 +64,24 @@ struct JSONTests {
     }
 
     /// The two texts that begin alike were recorded.
-    @Test(arguments: [
-        ([0x99], "Unexpected character ((CTRL-CHAR, code 153)): expected a valid value "
-            + "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 1),
-        ([0x22, 0x61, 0x87], "Invalid UTF-8 start byte 0x87", 1, 3),
-        (Array("hello".utf8), "Unrecognized token 'hello': was expecting "
-            + "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 1),
-        (Array("{\n  \"a\" 1}".utf8),
-            "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value", 2, 7),
-    ] as [([UInt8], String, Int, Int)])
+    @Test(
+        arguments: [
+            (
+                [0x99],
+                "Unexpected character ((CTRL-CHAR, code 153)): expected a valid value "
+                    + "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 1
+            ),
+            ([0x22, 0x61, 0x87], "Invalid UTF-8 start byte 0x87", 1, 3),
+            (
+                Array("hello".utf8),
+                "Unrecognized token 'hello': was expecting "
+                    + "(JSON String, Number, Array, Object or token 'null', 'true' or 'false')", 1, 1
+            ),
+            (
+                Array("{\n  \"a\" 1}".utf8),
+                "Unexpected character ('1' (code 49)): was expecting a colon to separate field name and value", 2, 7
+            ),
+        ] as [([UInt8], String, Int, Int)])
     func errorsReadAsLambdaSaysThem(_ bytes: [UInt8], _ sentence: String, _ line: Int, _ column: Int) throws {
         let error = try #require(JSONScan.firstError(ByteBuffer(bytes: bytes)))
         #expect(
@@ -74,10 +90,12 @@ struct JSONTests {
                 + "line: \(line), column: \(column)]")
     }
 
-    @Test(arguments: [
-        (JSON.string("a\"\\\u{1}\n\u{7F}é"), #""a\"\\\u0001\n"# + "\u{7F}é\""), (1.5, "1.5"), (.double(1e300), "1e+300"),
-        (.double(.nan), #""NaN""#), ([1, nil, true, ["k": "v"]], #"[1,null,true,{"k":"v"}]"#),
-    ] as [(JSON, String)])
+    @Test(
+        arguments: [
+            (JSON.string("a\"\\\u{1}\n\u{7F}é"), #""a\"\\\u0001\n"# + "\u{7F}é\""), (1.5, "1.5"),
+            (.double(1e300), "1e+300"),
+            (.double(.nan), #""NaN""#), ([1, nil, true, ["k": "v"]], #"[1,null,true,{"k":"v"}]"#),
+        ] as [(JSON, String)])
     func writes(_ value: JSON, _ text: String) { #expect(value.text == text) }
 
     @Test func randomValuesComeBack() throws {
@@ -110,19 +128,22 @@ struct JSONTests {
         switch Int.random(in: 0..<(depth > 0 ? 8 : 6), using: &generator) {
         case 0: return .null
         case 1: return .bool(Bool.random(using: &generator))
-        case 2: return .integer(Int64(truncatingIfNeeded: generator.next()) >> Int64.random(in: 0..<64, using: &generator))
+        case 2:
+            return .integer(Int64(truncatingIfNeeded: generator.next()) >> Int64.random(in: 0..<64, using: &generator))
         case 3: return .double(Double.random(in: -1e9...1e9, using: &generator) + 0.5)
         case 4, 5:
             let alphabet: [Character] = ["a", "b", "\"", "\\", "\n", "\u{1}", "é", "€", "😀", " ", "/", "\u{7F}"]
             let count = Int.random(in: 0..<40, using: &generator)
             return .string(String((0..<count).map { _ in alphabet.randomElement(using: &generator)! }))
         case 6:
-            return .array((0..<Int.random(in: 0..<4, using: &generator)).map { _ in randomValue(depth: depth - 1, &generator) })
+            return .array(
+                (0..<Int.random(in: 0..<4, using: &generator)).map { _ in randomValue(depth: depth - 1, &generator) })
         default:
             return .object(
-                WireMap((0..<Int.random(in: 0..<4, using: &generator)).map { place in
-                    (key: "k\(place)", value: randomValue(depth: depth - 1, &generator))
-                }))
+                WireMap(
+                    (0..<Int.random(in: 0..<4, using: &generator)).map { place in
+                        (key: "k\(place)", value: randomValue(depth: depth - 1, &generator))
+                    }))
         }
     }
 }
@@ -138,7 +159,8 @@ struct Base64Tests {
     }
 
     @Test(arguments: [
-        "Z", "Zg", "Zg=", "Zg===", "=Zg=", "Z===", "====", "Zm9v=", "Zm=v", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm-_", "Zm9vé===",
+        "Z", "Zg", "Zg=", "Zg===", "=Zg=", "Z===", "====", "Zm9v=", "Zm=v", "Zh==", "Zm9=", "Zm 9", "Zm9v\n", "Zm-_",
+        "Zm9vé===",
     ])
     func refuses(_ text: String) { #expect(Base64.decode(text) == nil) }
 

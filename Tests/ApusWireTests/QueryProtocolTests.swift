@@ -5,65 +5,65 @@ import Testing
 
 /// A service with every encoding of the query protocol, in the format of the generated tables.
 private let table: StaticString = #"""
-=serviceId Test
-=apiVersion 2020-01-01
-=endpointPrefix test
-=protocols query
-=xmlNamespace https://test.example/doc/2020-01-01/
-=validationCode ValidationError
-@Do POST 200 / DoRequest DoResponse NoSuchThing wrapper=DoResult
-@Fire POST 200 / DoRequest - -
-#structure DoRequest
-.Name String required
-.Count Integer
-.Ratio Double
-.Flag Boolean
-.Data Blob
-.When Timestamp
-.Inner Inner
-.Names Names
-.Flat FlatNames
-.Renamed RenamedNames
-.Things Things
-.Tags Tags
-.FlatTags FlatTags body=FlatTag
-#structure DoResponse
-.Name String
-.Count Integer
-.When Timestamp
-.Inner Inner
-.Names Names
-.Flat FlatNames
-.Renamed RenamedNames
-.Things Things
-.Tags Tags
-.FlatTags FlatTags body=FlatTag
-#structure Inner
-.Value String
-.Deep Inner
-#structure NoSuchThing exception code=NoSuch status=404
-.message String
-#string String min=1 max=40
-#integer Integer
-#double Double
-#boolean Boolean
-#blob Blob
-#timestamp Timestamp
-#list Names
-.member String
-#list FlatNames flattened
-.member String
-#list RenamedNames
-.member String body=item
-#list Things
-.member Inner
-#map Tags
-.key String
-.value String
-#map FlatTags flattened
-.key String body=Name
-.value String body=Value
-"""#
+    =serviceId Test
+    =apiVersion 2020-01-01
+    =endpointPrefix test
+    =protocols query
+    =xmlNamespace https://test.example/doc/2020-01-01/
+    =validationCode ValidationError
+    @Do POST 200 / DoRequest DoResponse NoSuchThing wrapper=DoResult
+    @Fire POST 200 / DoRequest - -
+    #structure DoRequest
+    .Name String required
+    .Count Integer
+    .Ratio Double
+    .Flag Boolean
+    .Data Blob
+    .When Timestamp
+    .Inner Inner
+    .Names Names
+    .Flat FlatNames
+    .Renamed RenamedNames
+    .Things Things
+    .Tags Tags
+    .FlatTags FlatTags body=FlatTag
+    #structure DoResponse
+    .Name String
+    .Count Integer
+    .When Timestamp
+    .Inner Inner
+    .Names Names
+    .Flat FlatNames
+    .Renamed RenamedNames
+    .Things Things
+    .Tags Tags
+    .FlatTags FlatTags body=FlatTag
+    #structure Inner
+    .Value String
+    .Deep Inner
+    #structure NoSuchThing exception code=NoSuch status=404
+    .message String
+    #string String min=1 max=40
+    #integer Integer
+    #double Double
+    #boolean Boolean
+    #blob Blob
+    #timestamp Timestamp
+    #list Names
+    .member String
+    #list FlatNames flattened
+    .member String
+    #list RenamedNames
+    .member String body=item
+    #list Things
+    .member Inner
+    #map Tags
+    .key String
+    .value String
+    #map FlatTags flattened
+    .key String body=Name
+    .value String body=Value
+    """#
 
 private let service = ServiceModel(table: table)
 private let requestID = RequestID(existing: "11111111-2222-4333-8444-555555555555")
@@ -82,27 +82,36 @@ private func input(_ body: String) throws(Fault) -> [String: ShapeValue] {
     return members
 }
 
-private func text(_ response: WireResponse) -> String { String(decoding: response.body.readableBytesView, as: UTF8.self) }
+private func text(_ response: WireResponse) -> String {
+    String(decoding: response.body.readableBytesView, as: UTF8.self)
+}
 
 struct QueryProtocolTests {
-    @Test(arguments: [
-        ("Name=a%20b+c", "Name", .string("a b c")), ("Name=n&Count=-7", "Count", .integer(-7)),
-        ("Name=n&Ratio=1.5", "Ratio", .double(1.5)), ("Name=n&Flag=true", "Flag", .boolean(true)),
-        ("Name=n&Data=AQI%3D", "Data", .blob([1, 2])),
-        ("Name=n&When=2026-11-24T08:15:30Z", "When", .timestamp(Timestamp(seconds: 1_795_508_130))),
-        ("Name=n&When=1795508130.5", "When", .timestamp(Timestamp(milliseconds: 1_795_508_130_500))),
-        ("Name=n&Inner.Deep.Value=x", "Inner", .structure(["Deep": .structure(["Value": .string("x")])])),
-        ("Name=n&Names.member.2=b&Names.member.10=c&Names.member.1=a", "Names",
-            .list([.string("a"), .string("b"), .string("c")])),
-        ("Name=n&Names=", "Names", .list([])),
-        ("Name=n&Flat.1=a&Flat.2=b", "Flat", .list([.string("a"), .string("b")])),
-        ("Name=n&Renamed.item.1=a", "Renamed", .list([.string("a")])),
-        ("Name=n&Things.member.1.Value=a&Things.member.2.Value=b", "Things",
-            .list([.structure(["Value": .string("a")]), .structure(["Value": .string("b")])])),
-        ("Name=n&Tags.entry.1.key=k&Tags.entry.1.value=v&Tags.entry.2.key=l&Tags.entry.2.value=w", "Tags",
-            .map([("k", .string("v")), ("l", .string("w"))])),
-        ("Name=n&FlatTag.1.Name=k&FlatTag.1.Value=v", "FlatTags", .map([("k", .string("v"))])),
-    ] as [(String, String, ShapeValue)])
+    @Test(
+        arguments: [
+            ("Name=a%20b+c", "Name", .string("a b c")), ("Name=n&Count=-7", "Count", .integer(-7)),
+            ("Name=n&Ratio=1.5", "Ratio", .double(1.5)), ("Name=n&Flag=true", "Flag", .boolean(true)),
+            ("Name=n&Data=AQI%3D", "Data", .blob([1, 2])),
+            ("Name=n&When=2026-11-24T08:15:30Z", "When", .timestamp(Timestamp(seconds: 1_795_508_130))),
+            ("Name=n&When=1795508130.5", "When", .timestamp(Timestamp(milliseconds: 1_795_508_130_500))),
+            ("Name=n&Inner.Deep.Value=x", "Inner", .structure(["Deep": .structure(["Value": .string("x")])])),
+            (
+                "Name=n&Names.member.2=b&Names.member.10=c&Names.member.1=a", "Names",
+                .list([.string("a"), .string("b"), .string("c")])
+            ),
+            ("Name=n&Names=", "Names", .list([])),
+            ("Name=n&Flat.1=a&Flat.2=b", "Flat", .list([.string("a"), .string("b")])),
+            ("Name=n&Renamed.item.1=a", "Renamed", .list([.string("a")])),
+            (
+                "Name=n&Things.member.1.Value=a&Things.member.2.Value=b", "Things",
+                .list([.structure(["Value": .string("a")]), .structure(["Value": .string("b")])])
+            ),
+            (
+                "Name=n&Tags.entry.1.key=k&Tags.entry.1.value=v&Tags.entry.2.key=l&Tags.entry.2.value=w", "Tags",
+                .map([("k", .string("v")), ("l", .string("w"))])
+            ),
+            ("Name=n&FlatTag.1.Name=k&FlatTag.1.Value=v", "FlatTags", .map([("k", .string("v"))])),
+        ] as [(String, String, ShapeValue)])
     func reads(_ body: String, _ member: String, _ value: ShapeValue) throws {
         #expect(try input(body)[member] == value)
     }
@@ -120,8 +129,11 @@ struct QueryProtocolTests {
     }
 
     @Test(arguments: [
-        ("Count=1", "ValidationError", "1 validation error detected: Value null at 'name' failed to satisfy constraint: "
-            + "Member must not be null"),
+        (
+            "Count=1", "ValidationError",
+            "1 validation error detected: Value null at 'name' failed to satisfy constraint: "
+                + "Member must not be null"
+        ),
         ("Name=n&Count=x", "MalformedInput", "STRING_VALUE can not be converted to an Integer"),
         ("Name=n&Flag=maybe", "MalformedInput", "STRING_VALUE can not be converted to a Boolean"),
     ])

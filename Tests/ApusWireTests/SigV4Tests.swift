@@ -169,12 +169,16 @@ struct SigV4Tests {
                 + "(20261124T080530Z + 5 min.)")
     }
 
-    @Test(arguments: [
-        ("1", nil), ("604800", nil), ("0", "X-Amz-Expires must be non-negative"),
-        ("-1", "X-Amz-Expires must be non-negative"), ("x", "X-Amz-Expires should be a number"),
-        ("604801", "X-Amz-Expires must be less than a week (in seconds); "
-            + "that is, the given X-Amz-Expires must be less than 604800 seconds"),
-    ] as [(String, String?)])
+    @Test(
+        arguments: [
+            ("1", nil), ("604800", nil), ("0", "X-Amz-Expires must be non-negative"),
+            ("-1", "X-Amz-Expires must be non-negative"), ("x", "X-Amz-Expires should be a number"),
+            (
+                "604801",
+                "X-Amz-Expires must be less than a week (in seconds); "
+                    + "that is, the given X-Amz-Expires must be less than 604800 seconds"
+            ),
+        ] as [(String, String?)])
     func expiryIsOneSecondToOneWeek(_ expires: String, _ message: String?) throws {
         var request = SignedVector.all.first { $0.name == "get-vanilla/presigned" }!.request
         request.query = request.query.replacing("X-Amz-Expires=600", with: "X-Amz-Expires=\(expires)")
@@ -201,21 +205,40 @@ struct SigV4Tests {
     @Test(arguments: [
         ("Bearer abc", SigV4Flaw.incomplete("Unsupported AWS 'algorithm': 'Bearer'.")),
         ("", .incomplete("Unsupported AWS 'algorithm': ''.")),
-        ("AWS4-HMAC-SHA256 Credential", .incomplete(
-            "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: "
-                + "'AWS4-HMAC-SHA256 Credential'.")),
-        ("AWS4-HMAC-SHA256", .incomplete(
-            "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. "
-                + "Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256")),
-        ("AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=x", .incomplete(
-            "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'")),
-        ("AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws5, SignedHeaders=host, Signature=x", .invalid(
-            "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'.")),
-        ("AWS4-HMAC-SHA256 Credential=a/20261123/r/s/aws4_request, SignedHeaders=host, Signature=x", .invalid(
-            "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
-                + "'20261123' != '20261124', from '20261124T081530Z'.")),
-        ("AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws4_request, SignedHeaders=x-amz-date, Signature=x", .invalid(
-            "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")),
+        (
+            "AWS4-HMAC-SHA256 Credential",
+            .incomplete(
+                "'Credential' not a valid key=value pair (missing equal-sign) in Authorization header: "
+                    + "'AWS4-HMAC-SHA256 Credential'.")
+        ),
+        (
+            "AWS4-HMAC-SHA256",
+            .incomplete(
+                "Authorization header requires 'Credential' parameter. Authorization header requires 'Signature' parameter. "
+                    + "Authorization header requires 'SignedHeaders' parameter. Authorization=AWS4-HMAC-SHA256")
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/b, SignedHeaders=host, Signature=x",
+            .incomplete(
+                "Credential must have exactly 5 slash-delimited elements, e.g. keyid/date/region/service/term, got 'a/b'"
+            )
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws5, SignedHeaders=host, Signature=x",
+            .invalid(
+                "Credential should be scoped with a valid terminator: 'aws4_request', not 'aws5'.")
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261123/r/s/aws4_request, SignedHeaders=host, Signature=x",
+            .invalid(
+                "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: "
+                    + "'20261123' != '20261124', from '20261124T081530Z'.")
+        ),
+        (
+            "AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws4_request, SignedHeaders=x-amz-date, Signature=x",
+            .invalid(
+                "'Host' or ':authority' must be a 'SignedHeader' in the AWS Authorization.")
+        ),
     ])
     func malformedHeadersAreNamed(_ authorization: String, _ flaw: SigV4Flaw) {
         let request = WireRequest(
@@ -230,7 +253,8 @@ struct SigV4Tests {
             method: "GET", target: "/",
             headers: [
                 "Host": "h", "Date": "Tue, 24 Nov 2026 08:15:30 GMT",
-                "Authorization": "AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws4_request, SignedHeaders=host, Signature=x",
+                "Authorization":
+                    "AWS4-HMAC-SHA256 Credential=a/20261124/r/s/aws4_request, SignedHeaders=host, Signature=x",
             ], body: ByteBuffer())
         #expect(try SigV4.parse(request)?.date == "20261124T081530Z")
         request.headers.set("Date", "yesterday")
@@ -280,7 +304,8 @@ struct SigV4Tests {
             case 0: request.query = mutate(request.query)
             case 1: request.path = mutate(request.path)
             case 2: request.headers = WireHeaders(request.headers.fields.map { ($0.name, mutate($0.value)) })
-            default: if let value = request.headers["authorization"] { request.headers.set("authorization", mutate(value)) }
+            default:
+                if let value = request.headers["authorization"] { request.headers.set("authorization", mutate(value)) }
             }
             let flaw = flaw { () throws(SigV4Flaw) in try verify(request) }
             for style in [SigV4Flaw.Style.json, .query, .s3] {
@@ -316,7 +341,8 @@ struct AWSChunkedTests {
         body.writeRepeatingByte(UInt8(ascii: "a"), count: 65_536)
         body.writeString("\r\n400;chunk-signature=0055627c9e194cb4542bae2aa5492e3c1575bbb81b612b7d234b86a503ef5497\r\n")
         body.writeRepeatingByte(UInt8(ascii: "a"), count: 1024)
-        body.writeString("\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n")
+        body.writeString(
+            "\r\n0;chunk-signature=b6c6ea8a5354eaf15b3cb7646744f4275b71ea724fed81ceb9323e279d449df9\r\n\r\n")
         return body
     }
 
@@ -349,7 +375,8 @@ struct AWSChunkedTests {
             headers: ["Host": "s3.amazonaws.com", "X-Amz-Decoded-Content-Length": length],
             body: ByteBuffer(string: text))
         SigV4.sign(
-            &request, by: SigningCredential(accessKey: "a", secret: secret), region: "us-east-1", service: "s3", at: time,
+            &request, by: SigningCredential(accessKey: "a", secret: secret), region: "us-east-1", service: "s3",
+            at: time,
             payload: "STREAMING-UNSIGNED-PAYLOAD-TRAILER")
         return request
     }
@@ -388,7 +415,8 @@ struct AWSChunkedTests {
             body.writeString(
                 "\r\n0;chunk-signature=2ca2aba2005185cf7159c6277faf83795951dd77a3a99e6e65d5c9f85863f992\r\n"
                     + "x-amz-checksum-crc32c:\(crc)\n\r\n"
-                    + "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n")
+                    + "x-amz-trailer-signature:d81f82fc3505edab99d459891051a732e8730629a2e4a59689829ca17fe2e435\r\n\r\n"
+            )
             return WireRequest(
                 method: "PUT", target: "/examplebucket/chunkObject.txt",
                 headers: [

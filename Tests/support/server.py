@@ -16,6 +16,8 @@ ROOT = pathlib.Path(__file__).resolve().parents[2]
 REGION = "us-east-1"
 ACCOUNT = "000000000000"
 READY_DEADLINE = 20.0
+# Of a crash, the thread that crashed is enough.
+BACKTRACE = "threads=crashed,registers=none,images=none,color=no,limit=none"
 
 
 def binary():
@@ -38,7 +40,7 @@ class Server:
         self.log = self.folder / "server.log"
         self.dev = dev
         self.arguments = list(arguments)
-        self.environment = {**os.environ, **(environment or {})}
+        self.environment = {**os.environ, "SWIFT_BACKTRACE": BACKTRACE, **(environment or {})}
         self.process = None
         self.url = None
         self.ready_seconds = None
@@ -120,12 +122,15 @@ class Server:
             return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
 
     def tail(self, count=60, since=0):
-        """The last lines of the server's log, from byte `since` on."""
+        """The last lines of the server's log, from byte `since` on; those of a crash from where it begins."""
         if not self.log.exists():
             return ""
         with open(self.log, "rb") as file:
             file.seek(since)
             lines = file.read().decode(errors="replace").splitlines()
+        for number, line in enumerate(lines):
+            if "Fatal error" in line or "*** " in line:
+                return "\n".join(lines[max(0, number - 5):number + 60])
         return "\n".join(lines[-count:])
 
     # Clients

@@ -125,6 +125,7 @@ def test_an_error_carries_its_trace_and_a_cause_for_x_ray(run, tmp_path):
     body = json.loads(post.body)
     file = str(tmp_path / "task/index.js")
     assert body["trace"][0] == "Error: boom é" and body["trace"][1].startswith(f"    at inner ({file}:1:")
+    assert post.headers["lambda-runtime-function-xray-error-cause"].isascii()
     cause = json.loads(post.headers["lambda-runtime-function-xray-error-cause"])
     assert cause["exceptions"][0]["message"] == "boom é"
     assert cause["exceptions"][0]["stack"][0] == {"path": file, "line": 1, "label": "inner"}

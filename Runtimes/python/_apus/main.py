@@ -10,6 +10,8 @@ from .payload import ASCII_ONLY, dump, load
 
 
 def main():
+    # The code of a function is never written to: without a sandbox it is the store's only copy.
+    sys.dont_write_bytecode = True
     handler.set_path(__file__.rpartition("/_apus/")[0])
     _complete_builtins()
     sink = output.open_sink(environment.get("_LAMBDA_TELEMETRY_LOG_FD"))

@@ -76,10 +76,10 @@ def _document(logging, formatter, record):
         "logger": record.name,
     }
     if record.exc_info:
-        from .faults import _format, _frames
+        import traceback  # `logging` has imported it already
 
         kind, problem, trace = record.exc_info
-        document["stackTrace"] = _format(_frames(trace))
+        document["stackTrace"] = traceback.format_tb(trace)
         document["errorType"] = getattr(kind, "__name__", None)
         document["errorMessage"] = str(problem)
     document["requestId"] = record.aws_request_id

@@ -87,7 +87,9 @@ def test_exception_of_a_handler(function, tmp_path):
 
 
 def test_repeated_frames_are_summed_up(function):
-    body = failure(function.invoke({"what": "deep"}))
+    post = function.invoke({"what": "deep"})
+    assert post.headers["lambda-runtime-function-xray-error-cause"].isascii()
+    body = failure(post)
     assert body["errorType"] == "Custom" and body["errorMessage"] == "bottom é"
     assert [entry.split(", ")[-1].strip() for entry in body["stackTrace"]] == [
         "in handler\n    deep(9)", *["in deep\n    deep(n - 1)"] * 3, "[Previous line repeated 6 more times]",

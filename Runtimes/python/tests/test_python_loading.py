@@ -22,6 +22,11 @@ def test_handler_names(start, handler, file, module):
     assert json.loads(start("python3.11", handler, {file: CODE}).invoke().body) == module
 
 
+def test_code_folders_are_left_as_they_are(start):
+    start("python3.11", "app.handler", {"app.py": CODE}).invoke()
+    assert [path.name for path in start.task.iterdir()] == ["app.py"]
+
+
 FAULTS = [
     ("app", "", "Runtime.MalformedHandlerName",
      "Bad handler 'app': not enough values to unpack (expected 2, got 1)", []),

@@ -4,7 +4,7 @@ import Glibc
 /// The launcher process, spawned and not yet spoken to. It ends, with every environment, when this value goes.
 package struct Launcher: ~Copyable, Sendable {
     let socket: Descriptor
-    let process: pid_t
+    package let process: Int32
 
     /// Starts the executable. To be done first in `main`: what the launcher is given is what the server has then.
     ///

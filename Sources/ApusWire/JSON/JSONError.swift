@@ -25,6 +25,11 @@ package struct JSONError: Error, Equatable, Sendable {
     package let offset: Int
 
     package let reason: Reason
+
+    package init(offset: Int, reason: Reason) {
+        self.offset = offset
+        self.reason = reason
+    }
 }
 
 extension JSONError {
