@@ -101,7 +101,12 @@ let package = Package(
                 nioCore, nioPosix, nioHTTP1,
             ],
             swiftSettings: strict),
-        library("ApusTesting", ["ApusServer", "ApusStore", "ApusServiceKit", "ApusModel"]),
+        library(
+            "ApusTesting",
+            [
+                "ApusServer", "ApusEngine", "ApusSandbox", "ApusServiceKit", "ApusStore", "ApusStoreSQLite", "ApusWire",
+                "ApusModel", logging, nioCore, nioPosix,
+            ]),
 
         tests("ApusModel"),
         tests("ApusWire", ["ApusTesting"]),
@@ -109,10 +114,19 @@ let package = Package(
         tests("ApusStoreSQLite", ["ApusStore", "ApusTesting"]),
         tests("ApusArchive", ["ApusTesting"]),
         tests("ApusSandbox", ["ApusTesting"]),
-        tests("ApusRuntimeAPI", ["ApusTesting", .product(name: "NIOEmbedded", package: "swift-nio")]),
-        tests("ApusEngine", ["ApusTesting"]),
-        tests("ApusFunctions", ["ApusTesting"]),
-        tests("ApusLogs", ["ApusTesting"]),
-        tests("ApusIAM", ["ApusTesting"]),
+        tests("ApusRuntimeAPI", ["ApusTesting", "ApusModel", nioCore, nioPosix]),
+        tests("ApusEngine", ["ApusTesting", "ApusSandbox", "ApusModel", nioCore]),
+        tests("ApusServiceKit", ["ApusTesting", "ApusShapes", "ApusWire", "ApusStore", "ApusModel", logging, nioCore]),
+        tests("ApusFunctions", ["ApusTesting", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", logging]),
+        tests(
+            "ApusInvoke",
+            [
+                "ApusTesting", "ApusEngine", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", lifecycle,
+                logging, nioCore, nioHTTP1, .product(name: "NIOEmbedded", package: "swift-nio"),
+            ]),
+        tests(
+            "ApusLogs",
+            ["ApusTesting", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", lifecycle, logging]),
+        tests("ApusIAM", ["ApusTesting", "ApusServiceKit", "ApusShapes", "ApusModel"]),
     ]
 )

@@ -15,6 +15,11 @@ package final class Engine: Sendable {
         /// An environment that nobody has called for so long is closed.
         package var idleTimeout = Duration.seconds(600)
 
+        /// The longest that a runtime may take to ask for its first event.
+        ///
+        /// - Source: Lambda developer guide, "Init phase".
+        package var initTimeout = Duration.seconds(10)
+
         package init() {}
     }
 
@@ -39,10 +44,11 @@ package final class Engine: Sendable {
         self.eventLoops = eventLoops
         services = Environment.Services(
             driver: driver, runtimes: runtimes, code: code, credentials: credentials, log: log, time: time,
-            logger: logger, servePlatformAPI: servePlatformAPI, onInvocationEnd: { inFlight.leave() },
+            logger: logger, initTimeout: limits.initTimeout, servePlatformAPI: servePlatformAPI,
+            onInvocationEnd: { inFlight.leave() },
             track: { work in
-                inFlight.enter()
-                work.whenComplete { _ in inFlight.leave() }
+                inFlight.begin()
+                work.whenComplete { _ in inFlight.end() }
             })
     }
 
@@ -124,29 +130,34 @@ package final class Engine: Sendable {
     }
 }
 
-/// Counts what is under way.
+/// Counts what is under way: invocations, which have a limit, and other work, which has none.
 private final class InFlight: Sendable {
     private struct State {
-        var count = 0
+        var invocations = 0
+        var others = 0
         var waiting: [EventLoopPromise<Void>] = []
+
+        var isIdle: Bool { invocations == 0 && others == 0 }
     }
 
     private let state = Mutex(State())
 
-    func enter(limit: Int = .max) -> Bool {
+    func enter(limit: Int) -> Bool {
         state.withLock { state in
-            guard state.count < limit else { return false }
-            state.count += 1
+            guard state.invocations < limit else { return false }
+            state.invocations += 1
             return true
         }
     }
 
-    func enter() { _ = enter(limit: .max) }
+    func leave() { change { $0.invocations -= 1 } }
+    func begin() { change { $0.others += 1 } }
+    func end() { change { $0.others -= 1 } }
 
-    func leave() {
+    private func change(_ body: (inout State) -> Void) {
         let waiting: [EventLoopPromise<Void>] = state.withLock { state in
-            state.count -= 1
-            guard state.count == 0 else { return [] }
+            body(&state)
+            guard state.isIdle else { return [] }
             defer { state.waiting = [] }
             return state.waiting
         }
@@ -157,8 +168,8 @@ private final class InFlight: Sendable {
     func drained(within limit: Duration, on eventLoop: any EventLoop) async {
         let promise = eventLoop.makePromise(of: Void.self)
         let isDone = state.withLock { state in
-            if state.count > 0 { state.waiting.append(promise) }
-            return state.count == 0
+            if !state.isIdle { state.waiting.append(promise) }
+            return state.isIdle
         }
         if isDone { promise.succeed() }
         let timer = eventLoop.scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { [self] in

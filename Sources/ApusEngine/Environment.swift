@@ -15,6 +15,8 @@ final class Environment: RuntimeAPIDelegate {
         var log: any LogWriter
         var time: any TimeSource
         var logger: Logger
+        /// The longest that a runtime may take to ask for its first event.
+        var initTimeout: Duration
         /// Serves a listening socket that leads to the platform's own API.
         var servePlatformAPI: @Sendable (Int32, any EventLoop) -> EventLoopFuture<any Channel>
         var onInvocationEnd: @Sendable () -> Void
@@ -22,16 +24,13 @@ final class Environment: RuntimeAPIDelegate {
         var track: @Sendable (EventLoopFuture<Void>) -> Void
     }
 
-    /// The longest that a runtime may take to ask for its first event.
-    ///
-    /// - Source: Lambda developer guide, "Init phase".
-    static let initLimit = TimeAmount.seconds(10)
-
     let id: EnvironmentID
     let eventLoop: any EventLoop
     private let revision: Revision
     private let services: Services
-    private unowned let pool: EnvironmentPool
+
+    /// Each holds the other until the environment has been taken down.
+    private let pool: EnvironmentPool
 
     private var state = EnvironmentState()
     private let server: RuntimeAPIServer
@@ -111,12 +110,12 @@ final class Environment: RuntimeAPIDelegate {
     }
 
     private func launched(_ launched: Launched) {
+        tree = launched.tree
         guard state.phase != .closed else {
             release(launched.sandbox)
             return
         }
         lines = PlatformLines(revision: revision, runtimeVersion: launched.bundle.version)
-        tree = launched.tree
         specification = launched.specification
         adopt(launched.sandbox)
         perform(state.launched())
@@ -243,7 +242,7 @@ final class Environment: RuntimeAPIDelegate {
         began = services.time.monotonic
         log.platform(lines.initStart(at: services.time.wall))
         let box = NIOLoopBound(self, eventLoop: eventLoop)
-        timer = eventLoop.scheduleTask(in: Self.initLimit) {
+        timer = eventLoop.scheduleTask(in: .nanoseconds(services.initTimeout.wholeNanoseconds)) {
             box.value.log.drain()
             box.value.perform(box.value.state.initTimedOut())
         }
@@ -326,6 +325,8 @@ final class Environment: RuntimeAPIDelegate {
             id: request.id, duration: services.time.monotonic - began, initDuration: initDuration,
             peakMemory: sandbox?.peakMemory() ?? 0, status: status)
         initDuration = nil
+        // First, for a caller that has its answer may call again at once.
+        pool.invocationEnded()
         if !request.wantsLogTail {
             request.completion(InvocationResult(outcome: outcome, executedVersion: revision.version.description))
         }
@@ -336,7 +337,6 @@ final class Environment: RuntimeAPIDelegate {
                 InvocationResult(
                     outcome: outcome, executedVersion: revision.version.description, logTail: log.endTail()))
         }
-        pool.invocationEnded()
     }
 
     private func offer() {

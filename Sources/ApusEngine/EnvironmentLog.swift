@@ -21,14 +21,19 @@ final class EnvironmentLog {
     ///   - output: what is printed to standard output and standard error.
     ///   - telemetry: framed records.
     func read(output: Int32, telemetry: Int32, on eventLoop: any EventLoop) -> EventLoopFuture<Void> {
-        let output = OutputReader(output) { [unowned self] in
-            for line in lines.take($0) { add(line) }
-        }
-        let telemetry = OutputReader(telemetry) { [unowned self] in
-            for record in frames.take($0) { add(record) }
-        }
+        // A pipe may still speak after the log has let go of it.
+        let output = OutputReader(output) { [weak self] in self?.took(output: $0) }
+        let telemetry = OutputReader(telemetry) { [weak self] in self?.took(telemetry: $0) }
         readers = [output, telemetry]
         return output.start(on: eventLoop).and(telemetry.start(on: eventLoop)).map { _ in }
+    }
+
+    private func took(output: ByteBuffer) {
+        for line in lines.take(output) { add(line) }
+    }
+
+    private func took(telemetry: ByteBuffer) {
+        for record in frames.take(telemetry) { add(record) }
     }
 
     func beginTail() { tail = LogTail() }

@@ -71,8 +71,9 @@ package final class EnvironmentPool: Sendable {
 
     var environmentCount: Int { state.withLock { $0.pool.environmentCount } }
 
-    /// Closes every environment, whatever it does.
+    /// Closes every environment, whatever it does, and refuses what waits for one.
     func closeAll() {
+        decide { $0.pool.abandon() }
         for member in state.withLock({ Array($0.environments.values) }) {
             member.onLoop { $0.close() }
         }

@@ -101,6 +101,13 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         return idle.map { .close($0.id) }
     }
 
+    /// Nothing is started any more, so nothing may wait.
+    package mutating func abandon() -> [Action] {
+        var actions: [Action] = []
+        while let invocation = takeWaiting() { actions.append(.fail(invocation)) }
+        return actions
+    }
+
     /// Closes environments that have been idle since before a moment.
     package mutating func reclaim(idleSince limit: Duration) -> [Action] {
         let lapsed = idle.prefix { $0.since < limit }

@@ -77,6 +77,13 @@ enum FunctionFaults {
                 + names.joined(separator: ", "))
     }
 
+    static func aboveLimit(_ member: String, _ value: Int, _ limit: Int) -> Fault {
+        Fault(
+            "ValidationException", status: 400,
+            "1 validation error detected: Value '\(value)' at '\(member)' failed to satisfy constraint: "
+                + "Member must have value less than or equal to \(limit)")
+    }
+
     static let tagLimit = Fault.invalidParameter("Number of tags exceeds resource tag limit.")
     static let noTags = Fault.invalidParameter("An error occurred and the request cannot be processed.")
     static let qualifiedTagTarget = Fault.invalidParameter(

@@ -57,17 +57,20 @@ package final class FunctionReconciler: Service {
 
     private func activate(_ key: FunctionKey) async throws {
         let reference = FunctionReference(key: key, qualifier: nil)
-        let record: FunctionRecord
         do {
-            record = try await functions.update(reference) { record in
-                record.configuration.settle()
-                return (record, [])
+            var record = try await functions.function(reference).value
+            if record.configuration.isSettling {
+                record = try await functions.update(reference) { record in
+                    record.configuration.settle()
+                    return (record, [])
+                }
             }
+            sink.publish(Revision(record.configuration, code: record.code, function: key), qualifier: "$LATEST")
+            // It may have been deleted since it was read; the catalog must not keep what the store has not.
+            _ = try await functions.function(reference)
         } catch let fault as Fault where fault.code == "ResourceNotFoundException" {
-            // It was deleted meanwhile.
-            return
+            sink.remove(key, qualifier: nil)
         }
-        sink.publish(Revision(record.configuration, code: record.code, function: key), qualifier: "$LATEST")
     }
 }
 

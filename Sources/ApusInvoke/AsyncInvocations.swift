@@ -68,8 +68,10 @@ package struct AsyncInvocations: Service {
             for partition in try await store.duePartitions(kind: Self.kind, now: time.wall).due {
                 let queue = QueueName(kind: Self.kind, partition: partition)
                 while let room = slots.take(upTo: 20) {
-                    let messages = try await store.claim(from: queue, limit: room, now: time.wall, lease: Self.lease)
-                    slots.giveBack(room - messages.count)
+                    var messages: [ClaimedMessage] = []
+                    // Also when the claim fails: a slot that is lost is lost for good.
+                    defer { slots.giveBack(room - messages.count) }
+                    messages = try await store.claim(from: queue, limit: room, now: time.wall, lease: Self.lease)
                     for message in messages { start(message, slots) }
                     if messages.count < room { break }
                 }

@@ -1,10 +1,11 @@
-/// A moment of wall time, in nanoseconds since 1970 (UTC). Good until the year 2262.
+/// A moment of wall time, in nanoseconds since 1970 (UTC). Good until the year 2262; later moments that a client names stand for
+/// the last one.
 package struct Timestamp: Hashable, Comparable, Sendable {
     package let nanoseconds: Int64
 
     package init(nanoseconds: Int64) { self.nanoseconds = nanoseconds }
-    package init(milliseconds: Int64) { self.nanoseconds = milliseconds &* 1_000_000 }
-    package init(seconds: Int64) { self.nanoseconds = seconds &* 1_000_000_000 }
+    package init(milliseconds: Int64) { self.nanoseconds = milliseconds.multipliedWithinBounds(by: 1_000_000) }
+    package init(seconds: Int64) { self.nanoseconds = seconds.multipliedWithinBounds(by: 1_000_000_000) }
 
     package var milliseconds: Int64 { nanoseconds / 1_000_000 }
     package var seconds: Int64 { nanoseconds / 1_000_000_000 }
@@ -105,6 +106,8 @@ extension CivilTime {
         guard (1...12).contains(month), (1...31).contains(day), (0...23).contains(hour), (0...59).contains(minute),
             (0...60).contains(second), (1700...2261).contains(year)
         else { return nil }
+        let isLeapYear = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0)
+        guard day <= (month == 2 ? (isLeapYear ? 29 : 28) : [4, 6, 9, 11].contains(month) ? 30 : 31) else { return nil }
         let shiftedYear = month <= 2 ? year - 1 : year
         let era = shiftedYear.flooredDivision(by: 400)
         let yearOfEra = shiftedYear - era * 400
@@ -129,6 +132,13 @@ extension CivilTime {
             let minute = number(11..<13), let second = number(13..<15)
         else { return nil }
         return timestamp(year: year, month: month, day: day, hour: hour, minute: minute, second: second)
+    }
+}
+
+extension Int64 {
+    fileprivate func multipliedWithinBounds(by factor: Int64) -> Int64 {
+        let (product, isTooLarge) = multipliedReportingOverflow(by: factor)
+        return isTooLarge ? (self < 0 ? .min : .max) : product
     }
 }
 

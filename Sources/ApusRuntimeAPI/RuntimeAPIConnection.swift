@@ -8,8 +8,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
 
     private enum Call {
         case next
-        case response
-        case error(type: String)
+        case response(to: String)
+        case error(to: String, type: String)
         case initError(type: String)
         /// Read to its end, then answered with this.
         case settled(Answer)
@@ -44,8 +44,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         // An answer that was cut off half-way is the runtime's answer all the same.
-        if case .response = call, server.isCurrent(context.channel) {
-            server.respond(.unusable(.truncatedResponse))
+        if case .response(let id) = call, server.isCurrent(context.channel) {
+            server.respond(to: id, .unusable(.truncatedResponse))
         }
         call = nil
         server.disconnected(context.channel)
@@ -121,9 +121,10 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
                 return .settled(Answer(refusal))
             }
             if parts[2] == "error" {
-                return .error(type: RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type")))
+                let type = RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type"))
+                return .error(to: String(parts[1]), type: type)
             }
-            return .response
+            return .response(to: String(parts[1]))
         default:
             return .unknown
         }
@@ -137,16 +138,13 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         switch call {
         case .next:
             if let refusal = server.next(on: context.channel) { answer(Answer(refusal), context: context) }
-        case .response where isTooLarge:
-            // The runtime learns it first: the environment may be taken away as soon as the answer is known.
-            answer(.refusal(413, type: "RequestEntityTooLarge", message: "Payload too large"), context: context)
-            server.respond(.unusable(.responseTooLarge))
-        case .response:
-            answer(.accepted, context: context)
-            server.respond(.success(body))
-        case .error(let type):
-            answer(.accepted, context: context)
-            server.respond(.failure(RuntimeErrorReport(type: type, body: body)))
+        case .response(let id) where isTooLarge:
+            let refusal = Answer.refusal(413, type: "RequestEntityTooLarge", message: "Payload too large")
+            settle(id, refusal, .unusable(.responseTooLarge), context: context)
+        case .response(let id):
+            settle(id, .accepted, .success(body), context: context)
+        case .error(let id, let type):
+            settle(id, .accepted, .failure(RuntimeErrorReport(type: type, body: body)), context: context)
         case .initError(let type):
             if let refusal = server.failInit(RuntimeErrorReport(type: type, body: body)) {
                 answer(Answer(refusal), context: context)
@@ -156,6 +154,14 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         case .settled(let settled):
             answer(settled, context: context)
         }
+    }
+
+    /// Takes the answer to an event, unless another connection gave one while this body was on its way.
+    private func settle(_ id: String, _ reply: Answer, _ outcome: RuntimeOutcome, context: ChannelHandlerContext) {
+        if let refusal = server.mayRespond(to: id) { return answer(Answer(refusal), context: context) }
+        // The runtime learns it first: the environment may be taken away as soon as the outcome is known.
+        answer(reply, context: context)
+        server.respond(to: id, outcome)
     }
 
     private func answer(_ answer: Answer, context: ChannelHandlerContext) {

@@ -137,8 +137,8 @@ package final class RuntimeAPIServer {
 
     func mayRespond(to id: some StringProtocol) -> RuntimeAPIState.Refusal? { state.mayRespond(to: id) }
 
-    func respond(_ outcome: RuntimeOutcome) {
-        guard let id = state.respond() else { return }
+    func respond(to id: String, _ outcome: RuntimeOutcome) {
+        guard let id = state.respond(to: id) else { return }
         delegate?.runtimeResponded(to: id, outcome)
     }
 

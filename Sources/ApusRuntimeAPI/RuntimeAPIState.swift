@@ -77,13 +77,13 @@ package struct RuntimeAPIState: Equatable, Sendable {
         }
     }
 
-    /// The answer has arrived whole.
+    /// The answer to an event has arrived whole.
     ///
-    /// - Returns: nil when the event is no longer the runtime's (it was reset in between).
-    package mutating func respond() -> RequestID? {
-        guard case .running(let id) = phase else { return nil }
-        phase = .responded(id)
-        return id
+    /// - Returns: nil when the event is no longer the runtime's: it was answered on another connection or reset in between.
+    package mutating func respond(to id: some StringProtocol) -> RequestID? {
+        guard case .running(let current) = phase, current.text == id else { return nil }
+        phase = .responded(current)
+        return current
     }
 
     /// The runtime reports that it could not start.

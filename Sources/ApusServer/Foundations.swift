@@ -7,13 +7,14 @@ package struct Foundations: Sendable {
     let places: Places
     package let driver: any SandboxDriver
 
+    /// - Parameter instanceSuffix: set for what is done beside a server with the same data folder.
     /// - Throws: ``StartError`` with what to do about it.
-    package init(_ settings: ServerSettings) throws {
+    package init(_ settings: ServerSettings, instanceSuffix: String = "") throws {
         guard !settings.isDevelopment || settings.isLoopback else {
             throw StartError("--dev takes everybody for an administrator, so it listens on loopback only, not on \(settings.host)")
         }
         self.settings = settings
-        places = try Places(settings)
+        places = try Places(settings, instanceSuffix: instanceSuffix)
         driver = try Self.makeDriver(settings, places)
     }
 

@@ -14,12 +14,11 @@ struct Places {
     let instance: String
 
     /// Finds everything and makes what is missing.
-    init(_ settings: ServerSettings) throws {
+    init(_ settings: ServerSettings, instanceSuffix: String) throws {
         try Self.makeFolder(settings.data, mode: 0o700)
         data = try Self.resolved(settings.data)
-        instance = SHA256.hash(data: Array(data.utf8)).prefix(4).reduce(into: "") { name, byte in
-            name += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
-        }
+        let digest = SHA256.hash(data: Array(data.utf8)).prefix(4)
+        instance = digest.map { String($0 >> 4, radix: 16) + String($0 & 15, radix: 16) }.joined() + instanceSuffix
         let executable = try Self.resolved("/proc/self/exe")
         let bin = Self.parent(executable)
         launcher = "\(bin)/apus-launcher"

@@ -86,7 +86,11 @@ package struct ApusServer: Sendable {
             }, eventLoopGroup: loops, logger: logger)
         // Stopped in reverse: first no new requests, last the log of what was still running.
         let parts: [any Service] = [
-            logs.buffer, logs.retention, functions.reconciler, EngineService(engine: engine), events, server,
+            logs.buffer, logs.retention,
+            BlobCollection(
+                collector: BlobCollector(owners: [functions], blobs: store.blobs, logger: logger), time: time,
+                logger: logger),
+            functions.reconciler, EngineService(engine: engine), events, server,
         ]
         var group = ServiceGroupConfiguration(
             services: parts.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

@@ -47,6 +47,7 @@ package struct FunctionReference: Hashable, Sendable {
                     "ResourceNotFoundException", status: 404,
                     "Functions from '\(parts[3])' are not reachable in this region ('\(scope.region)')")
             }
+            guard parts[5] == "function" else { throw malformed(text) }
             parts = parts.dropFirst(4)
         }
         if let account = parts.first, account.utf8.count == 12, AccountID(String(account)) != nil, parts.count > 2 {
@@ -59,7 +60,9 @@ package struct FunctionReference: Hashable, Sendable {
         }
         if parts.first == "function", parts.count > 1 { parts = parts.dropFirst() }
         guard parts.count == 1 || parts.count == 2, let name = parts.first, !name.isEmpty else { throw malformed(text) }
-        return (String(name), parts.count == 2 ? String(parts[parts.startIndex + 1]) : nil)
+        let qualifier = parts.count == 2 ? String(parts[parts.startIndex + 1]) : nil
+        guard qualifier != "" else { throw malformed(text) }
+        return (String(name), qualifier)
     }
 
     private static func malformed(_ text: String) -> Fault {

@@ -43,7 +43,7 @@ package struct RecordTable<Value: Record>: Sendable {
     /// Every scope that holds a record.
     package func scopes() async throws(StoreError) -> [Scope] {
         try await store.partitions(table: name).compactMap { partition in
-            let parts = partition.split(separator: "/", maxSplits: 1)
+            let parts = partition.split(separator: "/", maxSplits: 1, omittingEmptySubsequences: false)
             guard parts.count == 2, let account = AccountID(String(parts[0])) else { return nil }
             return Scope(account: account, region: Region(String(parts[1])))
         }

@@ -192,6 +192,19 @@ static int open_instance(int parent) {
     return directory;
 }
 
+static unsigned long kernel_number(const char *path) {
+    char text[32];
+    return read_text(host_proc, path, text, sizeof text) > 0 ? strtoul(text, NULL, 10) : 0;
+}
+
+/* Each environment is bounded, but a thousand of them are not: a quarter of the host's processes stays for the host. */
+static void limit_all_processes(void) {
+    int directory = instance_directories[cgroup_version == 2 ? 0 : PIDS];
+    unsigned long numbers = kernel_number("sys/kernel/pid_max"), threads = kernel_number("sys/kernel/threads-max");
+    unsigned long most = numbers < threads || threads == 0 ? numbers : threads;
+    if (directory >= 0 && most >= 4) write_format(directory, "pids.max", "%lu", most / 4 * 3);
+}
+
 void cgroup_setup(const char *instance) {
     snprintf(instance_name, sizeof instance_name, "apus-%s", instance);
     if (!setup_v2()) setup_v1();
@@ -202,6 +215,7 @@ void cgroup_setup(const char *instance) {
     }
     if (cgroup_version == 2 && (instance_directories[0] < 0 || enable_controllers(instance_directories[0]) < 0)) found = 0;
     if (found == 0) cgroup_version = 0;
+    limit_all_processes();
 }
 
 /* ---- One environment ---- */

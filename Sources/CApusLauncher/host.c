@@ -6,8 +6,10 @@
 #include "probes.h"
 #include "root.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -31,7 +33,13 @@ static int take_lock(uint32_t tag) {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     int length = snprintf(address.sun_path + 1, sizeof address.sun_path - 1, "apus-launcher-%06x", tag);
     socklen_t size = (socklen_t)(offsetof(struct sockaddr_un, sun_path) + 1 + (size_t)length);
-    STEP(sys(bind(lock, (struct sockaddr *)&address, size)), "lock the instance (is another server running?)");
+    int bound = sys(bind(lock, (struct sockaddr *)&address, size));
+    /* The launcher of a server that was killed a moment ago is still cleaning up. */
+    for (int tries = 0; bound == -EADDRINUSE && tries < 150; tries++) {
+        poll(NULL, 0, 20);
+        bound = sys(bind(lock, (struct sockaddr *)&address, size));
+    }
+    STEP(bound, "lock the instance (is another server running?)");
     return 0;
 }
 

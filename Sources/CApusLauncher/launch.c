@@ -43,9 +43,10 @@ static int mount_proc(void) {
 
 static int mount_temporary(const struct launch *launch) {
     char options[96];
+    /* A size of 0 would mean no limit. */
+    unsigned long long size = launch->temporary_bytes > 4096 ? launch->temporary_bytes : 4096;
     /* An inode costs about 1 KiB of kernel memory that the size does not count. */
-    snprintf(options, sizeof options, "mode=1777,size=%llu,nr_inodes=%llu", (unsigned long long)launch->temporary_bytes,
-             (unsigned long long)(1024 + launch->temporary_bytes / 16384));
+    snprintf(options, sizeof options, "mode=1777,size=%llu,nr_inodes=%llu", size, 1024 + size / 16384);
     STEP(sys(mount("tmp", "/tmp", "tmpfs", MS_NOSUID | MS_NODEV, options)), "mount /tmp");
     STEP(sys(mount("shm", "/dev/shm", "tmpfs", MS_NOSUID | MS_NODEV | MS_NOEXEC, "mode=1777,size=64m,nr_inodes=1024")),
          "mount /dev/shm");

@@ -10,6 +10,7 @@
 #include "cgroup.h"
 #include "network.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -65,6 +66,7 @@ static void serve(int signals, int reports) {
 static int start(int *signals, int *reports) {
     prctl(PR_SET_NAME, "apus-launcher");
     STEP(sys(prctl(PR_SET_DUMPABLE, 0)), "become undumpable");
+    STEP(sys(fcntl(SUPERVISOR, F_SETFD, FD_CLOEXEC)), "keep the socket from other programs");
     setsid();
     umask(0);
     *reports = report_open();

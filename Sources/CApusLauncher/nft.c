@@ -16,7 +16,10 @@
 /*
  * Any number of interfaces `apTAG-N` match the same rules, so that an environment costs none of its own.
  * `ap*` also matches the environments of other instances on this host.
- * Link-local addresses are dropped for the sake of cloud metadata services, which give out the host's credentials.
+ * The metadata services of clouds give out the host's credentials: link-local addresses, and one each of Azure and
+ * Alibaba. Some clouds' name servers have the same addresses.
+ * Where Apus switched on an uplink's forwarding, the host does not become a router for others by it; what the host
+ * forwards on its own account later, such as to containers, still passes.
  * Port 25 is closed as in Lambda.
  */
 static const char *const rules =
@@ -34,10 +37,15 @@ static const char *const rules =
     "    ip saddr != %2$s counter drop\n"
     "    fib saddr . iif oif missing counter drop\n"
     "    oifname \"ap*\" counter drop\n"
-    "    ip daddr { 169.254.0.0/16, 127.0.0.0/8, 224.0.0.0/4, 255.255.255.255 } counter drop\n"
+    "    ip daddr { 127.0.0.0/8, 224.0.0.0/4, 255.255.255.255 } counter drop\n"
+    "    ip daddr { 169.254.0.0/16, 168.63.129.16, 100.100.100.200 } goto to_metadata\n"
     "    tcp dport 25 counter drop\n"
     "    ct state invalid drop\n"
     "    accept\n"
+    "  }\n"
+    "  chain to_metadata {\n"
+    "    meta l4proto { tcp, udp } th dport 53 accept\n"
+    "    counter drop\n"
     "  }\n"
     "  chain to_environment {\n"
     "    ct state established,related accept\n"
@@ -85,8 +93,10 @@ int nft_load(uint32_t tag, const char *block, const char *const *closed, size_t 
     if (!program) return failed(-ENOENT, "find nft (install nftables)");
     char drops[1024] = "";
     size_t length = 0;
-    for (size_t i = 0; i < closed_count && length + 64 < sizeof drops; i++)
-        length += (size_t)snprintf(drops + length, sizeof drops - length, "    iifname \"%s\" drop\n", closed[i]);
+    for (size_t i = 0; i < closed_count && length + 128 < sizeof drops; i++)
+        length += (size_t)snprintf(
+            drops + length, sizeof drops - length,
+            "    iifname \"%s\" oifname != \"ap*\" ct state != { established, related } ct status & dnat == 0 drop\n", closed[i]);
     char text[4096];
     int total = snprintf(text, sizeof text, rules, tag, block, drops);
     if (total < 0 || (size_t)total >= sizeof text) return failed(-EOVERFLOW, "write the nft table");

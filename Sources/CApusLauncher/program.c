@@ -39,7 +39,10 @@ static int limit(int resource, rlim_t soft, rlim_t hard) {
 
 static int set_limits(const struct launch *launch) {
     STEP(limit(RLIMIT_NOFILE, launch->descriptors, launch->descriptors), "limit descriptors");
-    STEP(limit(RLIMIT_CORE, 0, 0), "limit core dumps");
+    /* 1, not 0: 0 still feeds a core_pattern that is a pipe, a root process of the host. The filter keeps it so. */
+    STEP(limit(RLIMIT_CORE, 1, 1), "limit core dumps");
+    STEP(limit(RLIMIT_RTPRIO, 0, 0), "limit real-time scheduling");
+    STEP(limit(RLIMIT_NICE, 0, 0), "limit priorities");
     STEP(limit(RLIMIT_STACK, 8 << 20, RLIM_INFINITY), "limit the stack");
     STEP(limit(RLIMIT_MEMLOCK, 64 << 10, 64 << 10), "limit locked memory");
     STEP(limit(RLIMIT_MSGQUEUE, 0, 0), "limit message queues");
@@ -65,6 +68,9 @@ static int arrange_descriptors(const struct launch *launch) {
     STEP(sys(dup3(launch->output, 1, 0)), "set standard output");
     STEP(sys(dup3(launch->output, 2, 0)), "set standard error");
     STEP(sys(dup3(launch->telemetry, 3, 0)), "set the log channel");
+    /* An earlier program of the environment may have made them non-blocking. */
+    STEP(sys(fcntl(1, F_SETFL, 0)), "set standard output");
+    STEP(sys(fcntl(3, F_SETFL, 0)), "set the log channel");
     STEP(sys(syscall(SYS_close_range, (unsigned)REPORT_DESCRIPTOR + 1, ~0u, 0u)), "close descriptors");
     return 0;
 }

@@ -73,6 +73,9 @@ int capus_spawn_process(const struct capus_process *process) {
     int sources[3] = {-1, -1, -1};
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     int result = null < 0 ? -errno : 0;
+    /* An earlier program of the environment may have made its ends non-blocking, and they are the same ends. */
+    fcntl(process->output, F_SETFL, 0);
+    fcntl(process->telemetry, F_SETFL, 0);
     const int wanted[3] = {null, process->output, process->telemetry};
     for (int i = 0; i < 3 && result == 0; i++) {
         sources[i] = fcntl(wanted[i], F_DUPFD_CLOEXEC, 4);

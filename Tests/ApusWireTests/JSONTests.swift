@@ -48,6 +48,17 @@ struct JSONTests {
         #expect(!JSONScan.isValid(ByteBuffer(bytes: text)))
     }
 
+    /// Strings are scanned in words of eight bytes: each lane must see each kind of byte.
+    @Test(arguments: 0..<24)
+    func everyByteIsSeenAtEveryPlace(_ place: Int) {
+        for byte in UInt8.min...UInt8.max {
+            var text = [UInt8](repeating: UInt8(ascii: "x"), count: 32)
+            text[place] = byte
+            let isGood = byte >= 0x20 && byte < 0x80 && byte != 0x22 && byte != 0x5C
+            #expect(JSONScan.isValid(ByteBuffer(bytes: [0x22] + text + [0x22])) == isGood, "\(byte)")
+        }
+    }
+
     @Test func depthIsLimited() throws {
         func nested(_ depth: Int) -> String {
             String(repeating: "[", count: depth) + String(repeating: "]", count: depth)

@@ -131,9 +131,7 @@ def test_log_tail(functions):
             print("line two, ünï")
     """)
     reply = function.invoke()
-    lines = reply.log.splitlines()
-    assert lines[0].startswith("INIT_START Runtime Version: python:3.")
-    assert "while loading" in lines
+    lines = reply.log.splitlines()  # what was written before START may or may not be part of the tail; see test_logs.py
     start = lines.index(f"START RequestId: {reply.request_id} Version: $LATEST")
     assert lines[start + 1:start + 3] == ["line one", "line two, ünï"]
     assert lines[start + 3] == f"END RequestId: {reply.request_id}"

@@ -10,6 +10,8 @@ from support.server import ACCOUNT, REGION
 from support.waiting import eventually
 
 TALKS = """
+print("while loading")
+
 def handler(event, context):
     for line in event["lines"]:
         print(line)
@@ -69,7 +71,8 @@ def test_a_group_and_a_stream_per_function(logs, talker):
 def test_order_and_content(logs, talker):
     messages = read_all(logs, logGroupName=talker.log_group, logStreamName=stream_of(logs, talker))
     text = [message.rstrip("\n") for message in messages]
-    assert text[0].startswith("INIT_START Runtime Version:")
+    assert text[0].startswith("INIT_START Runtime Version: python:3.")
+    assert text[1:3] == ["while loading", f"START RequestId: {talker.ids[0]} Version: $LATEST"]
     first, second, third = (text.index(f"START RequestId: {id} Version: $LATEST") for id in talker.ids)
     assert text[first + 1:first + 4] == ["alpha 1", "beta 2", f"END RequestId: {talker.ids[0]}"]
     assert text[first + 4].startswith(f"REPORT RequestId: {talker.ids[0]}\tDuration: ")

@@ -250,7 +250,9 @@ RESERVED = [
 
 @pytest.mark.parametrize("name", RESERVED)
 def test_reserved_variables(client, name):
-    with refused(400, ("InvalidParameterValueException", "ValidationException"), containing=name):
+    # A name that begins with an underscore is no variable name at all; the constraint is what answers.
+    text = "environment.variables" if name.startswith("_") else name
+    with refused(400, ("InvalidParameterValueException", "ValidationException"), containing=text):
         create(client, pack({"app.py": HELLO}), Environment={"Variables": {"MINE": "1", name: "x"}})
 
 

@@ -122,12 +122,12 @@ def test_a_zip_needs_runtime_and_handler(careless, missing):
 
 def test_timeout_above_the_limit(careless):
     with refused(400, ("ValidationException", "InvalidParameterValueException"), containing="imeout"):
-        create(careless, Timeout=901)
+        create(careless, FunctionName="too-long", Timeout=901)
 
 
 def test_memory_above_the_limit(careless):
     with refused(400, ("ValidationException", "InvalidParameterValueException"), containing="emory"):
-        create(careless, MemorySize=10241)
+        create(careless, FunctionName="too-large", MemorySize=10241)
 
 
 def test_image_settings_for_a_zip(client, functions):

@@ -37,7 +37,8 @@ def reach(host, port, seconds=1.5, kind=socket.SOCK_STREAM):
     probe.settimeout(seconds)
     try:
         probe.connect((host, port))
-        return "connected"
+        # To an ephemeral port of its own address a socket may connect to itself; nobody listens there.
+        return "ECONNREFUSED" if probe.getsockname() == probe.getpeername() else "connected"
     except OSError as error:
         return errno.errorcode.get(error.errno, "timeout")
     finally:

@@ -103,7 +103,7 @@ def test_processes(hostile):
 
 
 PROC = [
-    "/proc/1/root/etc/shadow", "/proc/1/mem", "/proc/kcore", "/proc/kmsg", "/proc/sysrq-trigger", "/proc/kallsyms-real",
+    "/proc/1/root/etc/shadow", "/proc/1/mem", "/proc/kcore", "/proc/kmsg", "/proc/sysrq-trigger", "/proc/kallsyms",
     "/proc/sys/kernel/core_pattern", "/proc/sys/kernel/modprobe", "/proc/sys/vm/drop_caches", "/proc/sys/net/ipv4/ip_forward",
     "/proc/self/oom_score_adj-down", "/sys/kernel/uevent_helper", "/sys/fs/cgroup/cgroup.procs", "/sys/fs/cgroup/memory/tasks",
     "/proc/self/uid_map", "/dev/mem", "/dev/kmem", "/dev/sda", "/dev/vda", "/dev/kvm", "/dev/fuse", "/dev/net/tun", "/dev/kmsg",
@@ -115,8 +115,10 @@ def test_writing_to_the_kernel(hostile):
     seen = hostile.run("""
         result = {}
         for path in event["paths"]:
-            path = path.removesuffix("-real").removesuffix("-down")
+            path = path.removesuffix("-down")
             try:
+                if os.stat(path).st_rdev == os.makedev(1, 3):
+                    continue  # /dev/null lies over it
                 descriptor = os.open(path, os.O_WRONLY)
                 try:
                     os.write(descriptor, b"-1000" if "oom" in path else b"1")
@@ -228,7 +230,7 @@ SYSTEM_CALLS = {  # x86_64
     "setgid 0": (106, 0),
     "setresuid 0": (117, 0, 0, 0),
     "setgroups": (116, 1, "(ctypes.c_uint32 * 1)(0)"),
-    "capset": (126, 0, 0),
+    "capset": (126, "(ctypes.c_uint32 * 2)(0x20080522, 0)", "(ctypes.c_uint32 * 6)(*[0xffffffff] * 6)"),
     "mknod block": (133, "b'/tmp/disk'", 0o060666, (8 << 8)),
     "mknod character": (133, "b'/tmp/mem'", 0o020666, (1 << 8) + 1),
     "chown to root": (92, "b'/tmp'", 0, 0),
@@ -251,7 +253,10 @@ def test_system_call(hostile, name):
         result = errno.errorcode.get(number, number)
     """.replace("number = syscall", "me = os.getpid()\n        number = syscall", 1))
     # EFAULT and EINVAL would mean that the call was looked at: a filter that works never gets there.
-    assert outcome in ("EPERM", "ENOSYS", "EACCES", "EROFS"), outcome
+    allowed = {"EPERM", "ENOSYS", "EACCES", "EROFS"}
+    if name.endswith((" 0", "root")):
+        allowed.add("EINVAL")  # what the kernel says of a user that its user namespace does not have
+    assert outcome in allowed, outcome
 
 
 def test_32_bit_system_calls(hostile):

@@ -3,6 +3,7 @@
 import concurrent.futures
 import contextlib
 import os
+import pathlib
 import shutil
 import socket
 import subprocess
@@ -112,11 +113,13 @@ def test_the_host_cannot_be_reached(hostile, network, server):
     """A service of the host on the address that environments see as their gateway, and on another address of the host."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("missing: root and `ip`, to give the host an address of its own")
-    link = f"apt{os.getpid() % 100000}"
-    subprocess.run(["ip", "link", "add", link, "type", "dummy"], check=True)
+    link = f"host{os.getpid() % 100000}"
+    subprocess.run(["ip", "link", "add", link, "type", "veth", "peer", "name", link + "p"], check=True)
+    listeners = []
     try:
         subprocess.run(["ip", "address", "add", "198.51.100.77/32", "dev", link], check=True)
-        subprocess.run(["ip", "link", "set", link, "up"], check=True)
+        for end in (link, link + "p"):
+            subprocess.run(["ip", "link", "set", end, "up"], check=True)
         listeners = [socket.create_server(("198.51.100.77", 0))]
         for gateway in network[1]:
             with contextlib.suppress(OSError):
@@ -182,7 +185,7 @@ def world(network):
     """The address of a machine outside, with port 25 and others open."""
     if os.geteuid() != 0 or not shutil.which("ip"):
         pytest.skip("missing: root and `ip`, to make a network to reach")
-    name, host, peer = f"apus-world-{os.getpid()}", f"apw{os.getpid() % 100000}", f"apx{os.getpid() % 100000}"
+    name, host, peer = f"apus-world-{os.getpid()}", f"world{os.getpid() % 100000}", f"world{os.getpid() % 100000}p"
     with contextlib.ExitStack() as undo:
         def ip(*arguments):
             done = subprocess.run(["ip", *arguments], capture_output=True, text=True)
@@ -194,6 +197,8 @@ def world(network):
         ip("link", "add", host, "type", "veth", "peer", "name", peer, "netns", name)
         ip("address", "add", "203.0.113.1/24", "dev", host)
         ip("link", "set", host, "up")
+        # The server does this for the uplinks that it finds when it starts; this one came later.
+        pathlib.Path(f"/proc/sys/net/ipv4/conf/{host}/forwarding").write_text("1")
         ip("-n", name, "address", "add", "203.0.113.2/24", "dev", peer)
         ip("-n", name, "link", "set", peer, "up")
         ip("-n", name, "link", "set", "lo", "up")

@@ -61,14 +61,23 @@ extension FunctionsService {
                 [functions.versions.delete(FunctionStore.versionKey(key.name, number), key.scope)])
             sink.remove(key, qualifier: qualifier)
         } else {
-            _ = try await functions.function(reference)
-            let versions = try await functions.versions(of: key)
-            try await functions.store.commit(
-                [functions.functions.delete(key.name, key.scope)]
-                    + versions.map { functions.versions.delete($0.key, key.scope) })
+            try await deleteAll(reference)
             sink.remove(key, qualifier: nil)
         }
         return Lambda.DeleteFunctionResponse(statusCode: 204)
+    }
+
+    private func deleteAll(_ reference: FunctionReference) async throws {
+        let key = reference.key
+        for _ in 0..<16 {
+            let current = try await functions.function(reference)
+            let versions = try await functions.versions(of: key)
+            // A version published in between would stay behind, and its number could not be used by a function of that name.
+            let delete = functions.functions.delete(key.name, key.scope, when: .revision(current.revision))
+            let writes = [delete] + versions.map { functions.versions.delete($0.key, key.scope) }
+            if try await functions.store.commits(writes) { return }
+        }
+        throw FunctionFaults.updateInProgress(key.arn.description)
     }
 }
 

@@ -17,6 +17,8 @@ enum FunctionSettings {
             throw FunctionFaults.runtimeAndHandlerRequired
         }
         try check(runtime: runtime)
+        try checkLimits(
+            timeout: request.timeout, memory: request.memorySize, storage: request.ephemeralStorage?.size)
         if let variables = request.environment?.variables { try EnvironmentRules.check(variables) }
         return Lambda.FunctionConfiguration(
             functionName: key.name, functionArn: key.arn.description, runtime: runtime, role: request.role,
@@ -35,6 +37,8 @@ enum FunctionSettings {
         _ request: Lambda.UpdateFunctionConfigurationRequest, to configuration: inout Lambda.FunctionConfiguration
     ) throws(Fault) {
         try refuseUnavailable(request)
+        try checkLimits(
+            timeout: request.timeout, memory: request.memorySize, storage: request.ephemeralStorage?.size)
         if let runtime = request.runtime {
             try check(runtime: runtime)
             configuration.runtime = runtime
@@ -69,6 +73,18 @@ enum FunctionSettings {
     #else
         static let hostArchitecture = "x86_64"
     #endif
+
+    /// The tables allow more, for functions on instances of their own.
+    ///
+    /// - Source: Lambda quotas.
+    private static func checkLimits(timeout: Int?, memory: Int?, storage: Int?) throws(Fault) {
+        let limits: [(member: String, value: Int?, limit: Int)] = [
+            ("timeout", timeout, 900), ("memorySize", memory, 10_240), ("ephemeralStorage.size", storage, 10_240),
+        ]
+        for case (let member, let value?, let limit) in limits where value > limit {
+            throw FunctionFaults.aboveLimit(member, value, limit)
+        }
+    }
 
     private static func check(runtime: String) throws(Fault) {
         if RuntimeIdentifiers.deprecated.contains(runtime) { throw FunctionFaults.deprecatedRuntime(runtime) }

@@ -19,7 +19,7 @@ package struct HTTPRequestDecoder: Sendable {
     }
 
     /// Bytes that a head or the trailers may take.
-    static let headLimit = 64 << 10
+    static let headLimit = 128 << 10
     static let fieldLimit = 200
 
     private enum State {
@@ -32,6 +32,9 @@ package struct HTTPRequestDecoder: Sendable {
     }
 
     private var state = State.head
+
+    /// Bytes of an unfinished head or line that are known not to end it: what trickles in is looked at once all the same.
+    private var scanned = 0
 
     package init() {}
 
@@ -86,15 +89,17 @@ package struct HTTPRequestDecoder: Sendable {
 
     // MARK: Heads
 
-    private func decodeHead(_ buffer: inout ByteBuffer) throws(Failure) -> HTTPRequestHead? {
+    private mutating func decodeHead(_ buffer: inout ByteBuffer) throws(Failure) -> HTTPRequestHead? {
         // Empty lines before a request line are to be skipped (RFC 9112 §2.2).
         while let first = buffer.getInteger(at: buffer.readerIndex, as: UInt8.self), first == 0x0D || first == 0x0A {
             buffer.moveReaderIndex(forwardBy: 1)
         }
         guard let length = headLength(buffer) else {
             if buffer.readableBytes > Self.headLimit { throw .headTooLarge }
+            scanned = max(0, buffer.readableBytes - 3)
             return nil
         }
+        scanned = 0
         guard length <= Self.headLimit else { throw .headTooLarge }
         guard let block = buffer.readSlice(length: length) else { return nil }
         return try HeadParser(block).parse()
@@ -103,7 +108,7 @@ package struct HTTPRequestDecoder: Sendable {
     /// The bytes up to and including the empty line.
     private func headLength(_ buffer: ByteBuffer) -> Int? {
         buffer.withUnsafeReadableBytes { bytes in
-            var index = 3
+            var index = scanned + 3
             while index < bytes.count {
                 // Only a line feed can end the head, so most bytes are looked at once.
                 if bytes[index] == 0x0A, bytes[index - 1] == 0x0D, bytes[index - 2] == 0x0A, bytes[index - 3] == 0x0D {
@@ -117,11 +122,13 @@ package struct HTTPRequestDecoder: Sendable {
 
     // MARK: Chunks
 
-    private func takeLine(_ buffer: inout ByteBuffer, limit: Int) throws(Failure) -> ByteBuffer? {
-        guard let end = buffer.readableBytesView.firstIndex(of: 0x0A) else {
+    private mutating func takeLine(_ buffer: inout ByteBuffer, limit: Int) throws(Failure) -> ByteBuffer? {
+        guard let end = buffer.readableBytesView.dropFirst(scanned).firstIndex(of: 0x0A) else {
             if buffer.readableBytes > limit + 1 { throw .malformed }
+            scanned = buffer.readableBytes
             return nil
         }
+        scanned = 0
         let length = end - buffer.readerIndex
         guard length >= 1, length - 1 <= limit, buffer.getInteger(at: end - 1, as: UInt8.self) == 0x0D else {
             throw .malformed
@@ -145,9 +152,14 @@ package struct HTTPRequestDecoder: Sendable {
     }
 
     private func trailer(_ line: ByteBuffer) throws(Failure) -> (name: String, value: String) {
-        let text = String(buffer: line)
-        guard let colon = text.firstIndex(of: ":"), colon != text.startIndex else { throw .malformed }
-        return (String(text[..<colon]), text[text.index(after: colon)...].trimmingSpaces())
+        let bytes = line.readableBytesView
+        guard let colon = bytes.firstIndex(of: UInt8(ascii: ":")), colon > bytes.startIndex,
+            bytes[..<colon].allSatisfy({ $0.isToken }), bytes[colon...].allSatisfy({ $0.isFieldContent })
+        else { throw .malformed }
+        return (
+            String(decoding: bytes[..<colon], as: UTF8.self),
+            String(decoding: bytes[(colon + 1)...], as: UTF8.self).trimmingSpaces()
+        )
     }
 }
 
@@ -166,7 +178,7 @@ private struct HeadParser {
     private func parse(_ bytes: UnsafeRawBufferPointer) -> HTTPRequestHead? {
         guard let lineEnd = endOfLine(bytes, from: 0), let methodEnd = bytes[..<lineEnd].firstIndex(of: 0x20),
             let targetEnd = bytes[(methodEnd + 1)..<lineEnd].firstIndex(of: 0x20), methodEnd > 0,
-            targetEnd > methodEnd + 1, bytes[methodEnd + 1] == UInt8(ascii: "/"),
+            bytes[..<methodEnd].allSatisfy({ $0.isToken }), targetEnd > methodEnd + 1, bytes[methodEnd + 1] == UInt8(ascii: "/"),
             bytes[(methodEnd + 1)..<targetEnd].allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         let isVersion11 = bytes[(targetEnd + 1)..<lineEnd].matches("HTTP/1.1")
@@ -188,7 +200,7 @@ private struct HeadParser {
             guard let end = endOfLine(bytes, from: position), fields.count < HTTPRequestDecoder.fieldLimit,
                 let colon = bytes[position..<end].firstIndex(of: UInt8(ascii: ":")), colon > position,
                 bytes[position..<colon].allSatisfy({ $0.isToken }),
-                bytes[colon..<end].allSatisfy({ $0 >= 0x20 && $0 != 0x7F || $0 == 0x09 })
+                bytes[colon..<end].allSatisfy({ $0.isFieldContent })
             else { return nil }
             let name = bytes[position..<colon]
             let value = trimmed(bytes, (colon + 1)..<end)
@@ -248,6 +260,9 @@ extension UInt8 {
         default: false
         }
     }
+
+    /// A character of a field's value: no control character but the tabulator.
+    fileprivate var isFieldContent: Bool { self >= 0x20 && self != 0x7F || self == 0x09 }
 }
 
 extension Slice where Base == UnsafeRawBufferPointer {

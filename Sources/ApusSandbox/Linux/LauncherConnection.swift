@@ -16,6 +16,7 @@ final class LauncherConnection: Sendable {
     typealias ExitHandler = @Sendable (SandboxExit.Cause?) -> Void
 
     private struct Packet: Sendable {
+        var request: UInt32
         var bytes: [UInt8]
         var descriptors: [Int32]
     }
@@ -83,7 +84,7 @@ final class LauncherConnection: Sendable {
         var header = LauncherFields()
         header.put(kind)
         header.put(request)
-        return Packet(bytes: header.bytes + fields.bytes, descriptors: descriptors)
+        return Packet(request: request, bytes: header.bytes + fields.bytes, descriptors: descriptors)
     }
 
     private func transmit(_ packet: borrowing Packet) -> Int32 {
@@ -192,11 +193,19 @@ final class LauncherConnection: Sendable {
     }
 
     private func flush() {
-        state.withLock { state in
+        let refused = state.withLock { state in
+            var refused: [(completion: Completion, errno: Int32)] = []
             while let packet = state.unsent.first {
-                if transmit(packet) < 0 { return }
+                let error = transmit(packet)
+                if error == -EAGAIN { break }
                 state.unsent.removeFirst()
+                guard error < 0, let completion = state.pending.removeValue(forKey: packet.request) else { continue }
+                refused.append((completion, -error))
             }
+            return refused
+        }
+        for (completion, errno) in refused {
+            completion(.failure(SandboxError(step: "send a request", subject: "the launcher", errno: errno)))
         }
     }
 

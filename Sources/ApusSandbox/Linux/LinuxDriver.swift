@@ -61,21 +61,22 @@ package final class LinuxDriver: SandboxDriver {
     }
 
     package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
+        try specification.check()
         guard let user = users.withLock({ $0.acquire(specification.owner) }) else {
             throw SandboxError(step: "find a free uid", subject: specification.id, errno: EUSERS)
         }
+        let sandbox: LinuxSandbox
         do throws(SandboxError) {
-            let sandbox = try await launch(specification, user: user)
-            guard !Task.isCancelled else {
-                await sandbox.close()
-                throw SandboxError(step: "start", subject: specification.id, errno: ECANCELED)
-            }
-            return sandbox
+            sandbox = try await launch(specification, user: user)
         } catch {
-            // A sandbox that was made has given its uid back when it was closed.
-            if error.errno != ECANCELED { users.withLock { $0.release(specification.owner) } }
+            users.withLock { $0.release(specification.owner) }
             throw SandboxError(step: error.step, subject: specification.id, errno: error.errno)
         }
+        if Task.isCancelled {
+            await sandbox.close()
+            throw SandboxError(step: "start", subject: specification.id, errno: ECANCELED)
+        }
+        return sandbox
     }
 
     package func shutdown() async {
@@ -95,6 +96,8 @@ package final class LinuxDriver: SandboxDriver {
         } catch {
             connection.unwatch(slot.number)
             sandbox.takeDescriptors().closeAll()
+            // A START that the launcher has refused took the slot along; one that was never sent did not.
+            await discard(slot.number)
             throw error
         }
         return sandbox
@@ -119,11 +122,15 @@ package final class LinuxDriver: SandboxDriver {
         connection.post(LauncherProtocol.Kind.kill, fields)
     }
 
+    private func discard(_ slot: UInt32) async {
+        var fields = LauncherFields()
+        fields.put(slot)
+        _ = try? await connection.request(LauncherProtocol.Kind.close, fields)
+    }
+
     /// Returns when the processes are gone. A launcher that has ended took them with it.
     func close(_ sandbox: LinuxSandbox) async {
-        var fields = LauncherFields()
-        fields.put(sandbox.slot)
-        _ = try? await connection.request(LauncherProtocol.Kind.close, fields)
+        await discard(sandbox.slot)
         connection.unwatch(sandbox.slot)
         users.withLock { $0.release(sandbox.specification.owner) }
     }

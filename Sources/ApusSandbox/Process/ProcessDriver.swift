@@ -33,6 +33,7 @@ package final class ProcessDriver: SandboxDriver {
     }
 
     package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
+        try specification.check()
         let place = try ProcessPlace(specification, folder: folder)
         let program = ProcessProgram(specification, place: place, endpoint: endpoint)
         let sandbox = ProcessSandbox(program, id: specification.id, place: place, driver: self)

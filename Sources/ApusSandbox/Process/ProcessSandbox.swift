@@ -38,10 +38,22 @@ final class ProcessSandbox: Sandbox {
 
     /// Starts the program. An unsuitable one is an exit, not an error, as with the other driver.
     func run(_ watcher: ExitWatcher) throws(SandboxError) {
-        let process = program.spawn(output: place.output, telemetry: place.telemetry)
+        // Under the lock, so that a close finds the process or prevents it.
+        let process: Int32? = state.withLock { state in
+            guard !state.closed else { return nil }
+            state.exit.begin()
+            let process = program.spawn(output: place.output, telemetry: place.telemetry)
+            if process > 0 { state.process = process }
+            return process
+        }
+        guard let process else { throw SandboxError(step: "run", subject: id, errno: ESRCH) }
         guard process > 0 else { return ended(.notExecutable(-process)) }
-        state.withLock { $0.process = process }
-        try watcher.watch(process) { [self] in reap() }
+        do throws(SandboxError) {
+            try watcher.watch(process) { [self] in reap() }
+        } catch {
+            reap()
+            throw error
+        }
     }
 
     func waitForExit() async -> SandboxExit {
@@ -54,7 +66,6 @@ final class ProcessSandbox: Sandbox {
     func restart() async throws(SandboxError) {
         kill()
         _ = await waitForExit()
-        state.withLock { $0.exit.begin() }
         try driver.watch(self)
     }
 

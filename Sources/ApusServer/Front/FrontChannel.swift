@@ -27,8 +27,9 @@ struct FrontChannel: ServerChildChannel, HTTPChannelHandler {
             limits.maxHeaderListSize = Self.headLimit
             let pipeline = channel.pipeline.syncOperations
             try pipeline.configureHTTPServerPipeline(
-                withPipeliningAssistance: true, withErrorHandling: true, withOutboundHeaderValidation: true,
+                withPipeliningAssistance: true, withErrorHandling: false, withOutboundHeaderValidation: true,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
+            try pipeline.addHandler(MalformedRequestHandler())
             try pipeline.addHandler(InvokeChannelHandler(front: front, dates: DateLine(time: time)))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             return try NIOAsyncChannel(

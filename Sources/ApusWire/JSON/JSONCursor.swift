@@ -324,7 +324,9 @@ struct JSONCursor {
     }
 
     /// Writes the characters of a string with escapes, which are never longer than their escapes.
-    private static func unescape(_ raw: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>)
+    private static func unescape(
+        _ raw: UnsafeBufferPointer<UInt8>, into output: UnsafeMutableBufferPointer<UInt8>
+    )
         -> Int
     {
         var read = 0

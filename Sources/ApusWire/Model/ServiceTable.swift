@@ -12,18 +12,16 @@
 ///
 /// `-` stands for nothing, lists are joined by commas, flags are words or `key=value`.
 struct ServiceTable {
-    var metadata: [String: String] = [:]
-    var operations: [OperationModel] = []
-    var shapes: [Shape] = []
-    var shapePlaces: [String: Int] = [:]
+    private(set) var metadata: [String: String] = [:]
+    private(set) var operations: [OperationModel] = []
+    private(set) var shapes: [Shape] = []
+    private(set) var shapePlaces: [String: Int] = [:]
 
     init(_ text: StaticString) {
-        let bytes = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
-        let lines = bytes.split(separator: UInt8(ascii: "\n"))
+        let lines = TableWord(text).split(at: "\n")
         var count = 0
-        for line in lines where line.first == UInt8(ascii: "#") {
-            let words = Self.words(line)
-            shapePlaces[String(words[1])] = count
+        for line in lines where line.first == "#" {
+            shapePlaces[line.dropFirst().split(at: " ")[1].text] = count
             count += 1
         }
         shapes.reserveCapacity(count)
@@ -32,52 +30,46 @@ struct ServiceTable {
         if let draft { shapes.append(draft.shape()) }
     }
 
-    private typealias Line = Slice<UnsafeBufferPointer<UInt8>>
-
-    private static func words(_ line: Line) -> [Substring] {
-        String(decoding: line.dropFirst(), as: UTF8.self).parts(at: " ")
-    }
-
-    private mutating func read(_ line: Line, _ draft: inout Draft?) {
-        switch line.first.map({ Character(Unicode.Scalar($0)) }) {
+    private mutating func read(_ line: TableWord, _ draft: inout Draft?) {
+        let rest = line.dropFirst()
+        switch line.first {
         case "=":
-            let words = String(decoding: line.dropFirst(), as: UTF8.self).parts(at: " ", most: 1)
-            metadata[String(words[0])] = String(words[1])
-        case "@": operations.append(operation(Self.words(line)))
-        case ">": paginate(Self.words(line))
+            let (key, value) = rest.halves(at: " ")
+            metadata[key.text] = value?.text
+        case "@": operations.append(operation(rest.split(at: " ")))
+        case ">": paginate(rest.split(at: " "))
         case "#":
             if let draft { shapes.append(draft.shape()) }
-            draft = Draft(Self.words(line))
-        case "~": draft?.pattern = String(decoding: line.dropFirst(), as: UTF8.self)
-        case "|": draft?.enumeration = Self.words(line).map(String.init)
-        case ".": draft?.members.append(member(Self.words(line)))
-        default: preconditionFailure("table line: \(String(decoding: line, as: UTF8.self))")
+            draft = Draft(rest.split(at: " "))
+        case "~": draft?.pattern = rest.text
+        case "|": draft?.enumeration = rest.split(at: " ").map(\.text)
+        case ".": draft?.members.append(member(rest.split(at: " ")))
+        default: preconditionFailure("table line: \(line.text)")
         }
     }
 
-    private func id(_ name: Substring) -> ShapeID? {
+    private func id(_ name: TableWord) -> ShapeID? {
         if name == "-" { return nil }
-        guard let place = shapePlaces[String(name)] else { preconditionFailure("table without shape \(name)") }
+        guard let place = shapePlaces[name.text] else { preconditionFailure("table without shape \(name.text)") }
         return ShapeID(index: place)
     }
 
-    private func operation(_ words: [Substring]) -> OperationModel {
+    private func operation(_ words: [TableWord]) -> OperationModel {
         let flags = words.dropFirst(7)
-        let uri = String(words[3])
+        let uri = words[3].text
         return OperationModel(
-            name: String(words[0]), method: String(words[1]), uri: uri, status: Int(words[2]) ?? 200,
-            input: id(words[4]), output: id(words[5]),
-            errors: words[6].parts(at: ",").compactMap { id($0) },
-            resultWrapper: Self.value("wrapper", flags).map(String.init),
-            isDeprecated: flags.contains("deprecated"), isReadOnly: flags.contains("readonly"),
-            isIdempotent: flags.contains("idempotent"), pagination: nil, template: PathTemplate(uri))
+            name: words[0].text, method: words[1].text, uri: uri, status: Int(words[2].text) ?? 200,
+            input: id(words[4]), output: id(words[5]), errors: words[6].split(at: ",").compactMap { id($0) },
+            resultWrapper: value("wrapper", flags)?.text, isDeprecated: flags.contains { $0 == "deprecated" },
+            isReadOnly: flags.contains { $0 == "readonly" }, isIdempotent: flags.contains { $0 == "idempotent" },
+            pagination: nil, template: PathTemplate(uri))
     }
 
-    private mutating func paginate(_ words: [Substring]) {
+    private mutating func paginate(_ words: [TableWord]) {
         guard let last = operations.popLast() else { preconditionFailure("pagination before an operation") }
         let pagination = Pagination(
-            inputToken: String(words[0]), outputToken: String(words[1]),
-            limit: words[2] == "-" ? nil : String(words[2]), results: words[3].parts(at: ",").map(String.init))
+            inputToken: words[0].text, outputToken: words[1].text, limit: words[2] == "-" ? nil : words[2].text,
+            results: words[3].split(at: ",").map(\.text))
         operations.append(
             OperationModel(
                 name: last.name, method: last.method, uri: last.uri, status: last.status, input: last.input,
@@ -86,62 +78,47 @@ struct ServiceTable {
                 pagination: pagination, template: last.template))
     }
 
-    private func member(_ words: [Substring]) -> Member {
-        let name = String(words[0])
+    private func member(_ words: [TableWord]) -> Member {
+        let name = words[0].text
+        let flags = words.dropFirst(2)
         var location = Member.Location.body
         var wireName: String?
-        var required = false
-        var flattened = false
-        var streaming = false
-        var token = false
-        var eventPayload = false
-        var format: TimestampFormat?
-        for flag in words.dropFirst(2) {
-            switch flag {
-            case "required": required = true
-            case "flattened": flattened = true
-            case "streaming": streaming = true
-            case "token": token = true
-            case "eventpayload": eventPayload = true
-            default:
-                let halves = flag.parts(at: "=", most: 1)
-                guard halves.count == 2 else { preconditionFailure("table flag \(flag) of \(name)") }
-                if halves[0] == "time" {
-                    format = TimestampFormat(rawValue: String(halves[1]))
-                } else if let place = Member.Location(rawValue: String(halves[0])) {
-                    location = place
-                    if halves[1] != "-" { wireName = String(halves[1]) }
-                }
-            }
+        for place in [Member.Location.body, .header, .headers, .uri, .query, .status] {
+            guard !flags.isEmpty, let word = value(place.word, flags) else { continue }
+            location = place
+            if !(word == "-") { wireName = word.text }
         }
         guard let shape = id(words[1]) else { preconditionFailure("member \(name) without a shape") }
         return Member(
             name: name, wireName: wireName ?? name, hasWireName: wireName != nil, shape: shape, location: location,
-            isRequired: required, isFlattened: flattened, isStreaming: streaming, isIdempotencyToken: token,
-            isEventPayload: eventPayload, timestampFormat: format,
-            validationName: name.prefix(1).lowercased() + name.dropFirst())
+            isRequired: flags.contains { $0 == "required" }, isFlattened: flags.contains { $0 == "flattened" },
+            isStreaming: flags.contains { $0 == "streaming" }, isIdempotencyToken: flags.contains { $0 == "token" },
+            isEventPayload: flags.contains { $0 == "eventpayload" },
+            timestampFormat: value("time", flags).flatMap { TimestampFormat(rawValue: $0.text) },
+            validationName: words[0].textWithLowerFirst)
     }
 
-    private static func value(_ key: String, _ flags: ArraySlice<Substring>) -> Substring? {
+    private func value(_ key: StaticString, _ flags: ArraySlice<TableWord>) -> TableWord? {
         for flag in flags {
-            let halves = flag.parts(at: "=", most: 1)
-            if halves.count == 2, halves[0] == key { return halves[1] }
+            let (name, value) = flag.halves(at: "=")
+            if let value, name == key { return value }
         }
         return nil
     }
 
     /// A shape whose lines are still being read.
     private struct Draft {
-        let head: [Substring]
+        let head: [TableWord]
         var pattern: String?
         var enumeration: [String] = []
         var members: [Member] = []
 
-        init(_ head: [Substring]) { self.head = head }
+        init(_ head: [TableWord]) { self.head = head }
 
         func shape() -> Shape {
-            guard let kind = Shape.Kind(rawValue: String(head[0])) else { preconditionFailure("table kind \(head[0])") }
-            let flags = head.dropFirst(2)
+            guard let kind = Shape.Kind(rawValue: head[0].text) else {
+                preconditionFailure("table kind \(head[0].text)")
+            }
             var places: [String: Int] = [:]
             var bodyPlaces: [String: Int] = [:]
             if kind == .structure {
@@ -152,23 +129,106 @@ struct ServiceTable {
                     if member.location == .body { bodyPlaces[member.wireName] = place }
                 }
             }
-            let name = String(head[1])
+            var flags = Flags()
+            for word in head.dropFirst(2) { flags.read(word) }
+            let name = head[1].text
             return Shape(
-                name: name, kind: kind, minimum: value("min", flags).flatMap { Int($0) },
-                maximum: value("max", flags).flatMap { Int($0) }, pattern: pattern.map(Pattern.init),
-                enumeration: enumeration, isOpen: flags.contains("open"),
-                timestampFormat: value("time", flags).flatMap { TimestampFormat(rawValue: String($0)) },
-                members: members, payload: value("payload", flags).flatMap { places[String($0)] },
-                error: error(name, flags), isSensitive: flags.contains("sensitive"),
-                isFlattened: flags.contains("flattened"), isEventStream: flags.contains("eventstream"),
-                isUnion: flags.contains("union"), memberPlaces: places, bodyPlaces: bodyPlaces)
+                name: name, kind: kind, minimum: flags.minimum, maximum: flags.maximum,
+                pattern: pattern.map(Pattern.init), enumeration: enumeration, isOpen: flags.isOpen,
+                timestampFormat: flags.format, members: members, payload: flags.payload.flatMap { places[$0] },
+                error: flags.isException
+                    ? Shape.ErrorTrait(
+                        code: flags.code ?? name, status: flags.status, isServerFault: flags.isServerFault) : nil,
+                isSensitive: flags.isSensitive, isFlattened: flags.isFlattened, isEventStream: flags.isEventStream,
+                isUnion: flags.isUnion, memberPlaces: places, bodyPlaces: bodyPlaces)
         }
+    }
 
-        private func error(_ name: String, _ flags: ArraySlice<Substring>) -> Shape.ErrorTrait? {
-            guard flags.contains("exception") else { return nil }
-            return Shape.ErrorTrait(
-                code: value("code", flags).map(String.init) ?? name, status: value("status", flags).flatMap { Int($0) },
-                isServerFault: flags.contains("fault"))
+    /// The flags of a shape.
+    private struct Flags {
+        var minimum: Int?
+        var maximum: Int?
+        var format: TimestampFormat?
+        var payload: String?
+        var code: String?
+        var status: Int?
+        var isOpen = false
+        var isException = false
+        var isServerFault = false
+        var isSensitive = false
+        var isFlattened = false
+        var isEventStream = false
+        var isUnion = false
+
+        mutating func read(_ word: TableWord) {
+            let (key, value) = word.halves(at: "=")
+            switch (key, value) {
+            case (let key, let value?) where key == "min": minimum = Int(value.text)
+            case (let key, let value?) where key == "max": maximum = Int(value.text)
+            case (let key, let value?) where key == "time": format = TimestampFormat(rawValue: value.text)
+            case (let key, let value?) where key == "payload": payload = value.text
+            case (let key, let value?) where key == "code": code = value.text
+            case (let key, let value?) where key == "status": status = Int(value.text)
+            case (let key, nil) where key == "open": isOpen = true
+            case (let key, nil) where key == "exception": isException = true
+            case (let key, nil) where key == "fault": isServerFault = true
+            case (let key, nil) where key == "sensitive": isSensitive = true
+            case (let key, nil) where key == "flattened": isFlattened = true
+            case (let key, nil) where key == "eventstream": isEventStream = true
+            case (let key, nil) where key == "union": isUnion = true
+            default: preconditionFailure("table flag \(word.text)")
+            }
+        }
+    }
+}
+
+/// A part of a table's text, which lives as long as the program.
+private struct TableWord {
+    private let bytes: UnsafeBufferPointer<UInt8>
+
+    init(_ text: StaticString) {
+        self.bytes = UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount)
+    }
+
+    private init(_ slice: Slice<UnsafeBufferPointer<UInt8>>) { self.bytes = UnsafeBufferPointer(rebasing: slice) }
+
+    var text: String { String(decoding: bytes, as: UTF8.self) }
+
+    var textWithLowerFirst: String {
+        var text = Array(bytes)
+        if let first = text.first, first >= 0x41, first <= 0x5A { text[0] = first | 0x20 }
+        return String(decoding: text, as: UTF8.self)
+    }
+
+    var first: Unicode.Scalar? { bytes.first.map { Unicode.Scalar($0) } }
+
+    func dropFirst() -> TableWord { TableWord(bytes.dropFirst()) }
+
+    func split(at separator: Unicode.Scalar) -> [TableWord] {
+        bytes.split(separator: UInt8(ascii: separator)).map { TableWord($0) }
+    }
+
+    /// What stands before and after the first separator.
+    func halves(at separator: Unicode.Scalar) -> (TableWord, TableWord?) {
+        guard let place = bytes.firstIndex(of: UInt8(ascii: separator)) else { return (self, nil) }
+        return (TableWord(bytes[..<place]), TableWord(bytes[(place + 1)...]))
+    }
+
+    static func == (word: TableWord, text: StaticString) -> Bool {
+        word.bytes.count == text.utf8CodeUnitCount
+            && word.bytes.elementsEqual(UnsafeBufferPointer(start: text.utf8Start, count: text.utf8CodeUnitCount))
+    }
+}
+
+extension Member.Location {
+    fileprivate var word: StaticString {
+        switch self {
+        case .body: "body"
+        case .header: "header"
+        case .headers: "headers"
+        case .uri: "uri"
+        case .query: "query"
+        case .status: "status"
         }
     }
 }

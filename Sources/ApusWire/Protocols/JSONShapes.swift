@@ -50,7 +50,9 @@ struct JSONShapeReader {
         }
     }
 
-    private mutating func value(_ shape: Shape, _ format: TimestampFormat?, _ depth: Int) throws(ShapeReadError)
+    private mutating func value(
+        _ shape: Shape, _ format: TimestampFormat?, _ depth: Int
+    ) throws(ShapeReadError)
         -> ShapeValue?
     {
         let first = try json { (cursor) throws(JSONError) in try cursor.peek() }
@@ -122,7 +124,9 @@ struct JSONShapeReader {
         return .list(items)
     }
 
-    private func string(_ text: JSONCursor.Text, _ shape: Shape, _ format: TimestampFormat?) throws(ShapeReadError)
+    private func string(
+        _ text: JSONCursor.Text, _ shape: Shape, _ format: TimestampFormat?
+    ) throws(ShapeReadError)
         -> ShapeValue
     {
         switch shape.kind {

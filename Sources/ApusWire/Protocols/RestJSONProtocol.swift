@@ -165,7 +165,9 @@ enum RestText {
     }
 
     /// The parameters that no other member of the query takes.
-    static func map(_ parameters: [(name: String, value: String)], _ shape: Shape, _ service: ServiceModel)
+    static func map(
+        _ parameters: [(name: String, value: String)], _ shape: Shape, _ service: ServiceModel
+    )
         -> ShapeValue?
     {
         let known = shape.members.filter { $0.location == .query && service[$0.shape].kind != .map }.map(\.wireName)

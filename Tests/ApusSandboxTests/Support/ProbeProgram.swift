@@ -13,6 +13,8 @@ enum ProbeProgram {
                 say(name, "allowed" if result is None else result)
             except OSError as error:
                 say(name, errno.errorcode.get(error.errno, error.errno or type(error).__name__))
+            except ValueError as error:
+                say(name, "ValueError")
 
         def read(path):
             with open(path, "rb") as file:

@@ -61,7 +61,9 @@ extension LogsService {
         var query = LogQuery(
             tag: streams?.count == 1 ? streams?.first : nil, tagPrefix: request.logStreamNamePrefix,
             from: request.startTime.map { Timestamp(milliseconds: Int64($0)) },
-            until: request.endTime.map { Timestamp(milliseconds: Int64($0)) }, order: .time, limit: Self.pageLimit)
+            // Here the end belongs to the range, unlike that of GetLogEvents.
+            until: request.endTime.map { Timestamp(milliseconds: min(Int64($0), .max - 1) + 1) }, order: .time,
+            limit: Self.pageLimit)
         query.after = try request.nextToken.map { token throws(Fault) in try LogToken.position(token) }
 
         var found: [LogEvent] = []

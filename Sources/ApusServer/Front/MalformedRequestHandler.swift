@@ -1,0 +1,49 @@
+import NIOCore
+import NIOHTTP1
+
+/// Answers what is not HTTP in the shape of AWS's errors, and ends the connection.
+///
+/// Stands behind the codec, in front of everything that answers requests.
+final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandler {
+    typealias InboundIn = HTTPServerRequestPart
+    typealias InboundOut = HTTPServerRequestPart
+    typealias OutboundIn = HTTPServerResponsePart
+    typealias OutboundOut = HTTPServerResponsePart
+
+    private static let body = ByteBuffer(
+        staticString: #"{"__type":"BadRequestException","message":"The request is not valid HTTP/1.1"}"#)
+
+    /// An answer has begun that must not be mixed with another.
+    private var isAnswering = false
+    private var isOver = false
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        switch unwrapOutboundIn(data) {
+        case .head: isAnswering = true
+        case .end: isAnswering = false
+        case .body: break
+        }
+        context.write(data, promise: promise)
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        guard error is HTTPParserError, !isOver else {
+            context.close(promise: nil)
+            return
+        }
+        isOver = true
+        guard !isAnswering else {
+            context.close(promise: nil)
+            return
+        }
+        let headers: HTTPHeaders = [
+            "Content-Type": "application/json", "x-amzn-ErrorType": "BadRequestException", "Connection": "close",
+            "Content-Length": "\(Self.body.readableBytes)",
+        ]
+        let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
+        context.write(wrapOutboundOut(.head(head)), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(Self.body))), promise: nil)
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+}

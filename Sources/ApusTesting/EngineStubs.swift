@@ -1,0 +1,90 @@
+package import ApusEngine
+package import ApusModel
+import ApusSandbox
+import Synchronization
+
+/// Keeps what environments log.
+package final class RecordingLog: LogWriter {
+    package struct Entry: Sendable {
+        package var destination: LogDestination
+        package var time: Timestamp
+        package var text: String
+    }
+
+    package let entries = Watched<[Entry]>([])
+
+    /// Lines are taken in any case; false asks the writer to slow down.
+    package let hasRoom = Watched(true)
+
+    package init() {}
+
+    package func write(_ line: LogLine, to destination: LogDestination) -> Bool {
+        let entry = Entry(destination: destination, time: line.time, text: String(decoding: line.bytes, as: UTF8.self))
+        entries.change { $0.append(entry) }
+        return hasRoom.value
+    }
+
+    package var texts: [String] { entries.value.map(\.text) }
+
+    /// Returns when a line that contains `part` has been written for the `count`th time.
+    package func wait(for part: String, count: Int = 1) async throws {
+        try await entries.wait(for: "a log line with '\(part)'") { entries in
+            entries.count { $0.text.contains(part) } >= count
+        }
+    }
+}
+
+/// Knows the runtimes that it is given.
+package struct StubRuntimes: RuntimeDirectory {
+    package var bundles: [String: RuntimeBundle]
+
+    package init(_ bundles: [RuntimeBundle] = [.scripted]) {
+        self.bundles = Dictionary(uniqueKeysWithValues: bundles.map { ($0.id, $0) })
+    }
+
+    package func bundle(_ id: String) async throws(RuntimeUnavailable) -> RuntimeBundle {
+        guard let bundle = bundles[id] else { throw RuntimeUnavailable(detail: "\(id) is not installed") }
+        return bundle
+    }
+}
+
+extension RuntimeBundle {
+    package static let scripted = RuntimeBundle(
+        id: "python3.11", arguments: ["/var/runtime/bootstrap"], mounts: [],
+        variables: [("PYTHONPATH", "/var/runtime"), ("LANG", "C.UTF-8")], executionEnvironment: "AWS_Lambda_python3.11",
+        hasFramedLogs: true, version: "python:3.11.v1")
+}
+
+/// Has every package, or none.
+package final class StubCode: CodeSource {
+    private let error: CodeError?
+
+    /// How many directories are in use.
+    package let inUse = Watched(0)
+
+    package init(failingWith error: CodeError? = nil) { self.error = error }
+
+    package func tree(_ code: CodeReference) async throws(CodeError) -> CodeTree {
+        if let error { throw error }
+        inUse.change { $0 += 1 }
+        return CodeTree(path: "/code/\(code.sha256.prefix(8))") { [inUse] in inUse.change { $0 -= 1 } }
+    }
+}
+
+/// Numbers the sessions it issues.
+package final class StubCredentials: ExecutionCredentialIssuer {
+    package let issued = Watched<[String]>([])
+    package let revoked = Watched<[String]>([])
+
+    package init() {}
+
+    package func issue(role: String, function: FunctionKey, environment: String) -> ExecutionCredentials {
+        let id = issued.change { issued in
+            issued.append("ASIA\(issued.count + 1)")
+            return issued.last!
+        }
+        return ExecutionCredentials(accessKeyID: id, secretAccessKey: "secret-\(id)", sessionToken: "token-\(id)")
+    }
+
+    package func revoke(_ credentials: ExecutionCredentials) { revoked.change { $0.append(credentials.accessKeyID) } }
+}

@@ -1,0 +1,185 @@
+import ApusModel
+package import ApusSandbox
+import Foundation
+import Glibc
+import Synchronization
+
+/// Starts environments without processes: a program of the test's plays the runtime, on a thread, over real sockets and pipes.
+package final class ScriptedDriver: SandboxDriver {
+    /// Runs once for each process; returns its exit code. It has to end when ``ScriptedRuntime/isKilled`` is true.
+    package typealias Program = @Sendable (ScriptedRuntime) throws -> Int32
+
+    /// What a test wants to happen at other moments.
+    package struct Hooks: Sendable {
+        /// An error makes the start fail.
+        package var beforeStart: @Sendable (SandboxSpecification) async -> SandboxError? = { _ in nil }
+        package var beforeRestart: @Sendable (ScriptedSandbox) async -> SandboxError? = { _ in nil }
+        package var beforeClose: @Sendable (ScriptedSandbox) async -> Void = { _ in }
+
+        package init() {}
+    }
+
+    package let name = "scripted"
+    package let probes: [Probe] = []
+
+    /// Every environment that was started, in order.
+    package let sandboxes = Watched<[ScriptedSandbox]>([])
+
+    /// The ids of those that were closed.
+    package let closed = Watched<[String]>([])
+    package let isShutDown = Watched(false)
+
+    fileprivate let hooks: Hooks
+    fileprivate let program: Program
+
+    package init(hooks: Hooks = Hooks(), program: @escaping Program) {
+        self.hooks = hooks
+        self.program = program
+    }
+
+    package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
+        if let error = await hooks.beforeStart(specification) { throw error }
+        let sandbox: ScriptedSandbox
+        do {
+            sandbox = try ScriptedSandbox(specification, driver: self)
+        } catch {
+            throw SandboxError(step: "listen", subject: specification.id, errno: errno)
+        }
+        sandboxes.change { $0.append(sandbox) }
+        sandbox.boot()
+        return sandbox
+    }
+
+    package func shutdown() async {
+        isShutDown.change { $0 = true }
+        for sandbox in sandboxes.value { await sandbox.close() }
+    }
+}
+
+package final class ScriptedSandbox: Sandbox {
+    private struct State {
+        var descriptors: SandboxDescriptors?
+        var runtime: ScriptedRuntime?
+        var processes = 0
+        var exit: SandboxExit?
+        var waiters: [CheckedContinuation<SandboxExit, Never>] = []
+        var isClosed = false
+    }
+
+    package let specification: SandboxSpecification
+
+    /// Each CPU share that was set, in thousandths of a core.
+    package let shares = Watched<[Int]>([])
+    package let memory = Watched(33 << 20)
+
+    private let driver: ScriptedDriver
+    private let listener: LoopbackListener
+    private let output: (read: Int32, write: Int32)
+    private let telemetry: (read: Int32, write: Int32)
+    private let state = Mutex(State())
+
+    package var id: String { specification.id }
+    package var runtimeAPIAddress: String { "127.0.0.1:\(listener.port)" }
+
+    /// How many processes have been started in it.
+    package var processes: Int { state.withLock { $0.processes } }
+
+    init(_ specification: SandboxSpecification, driver: ScriptedDriver) throws {
+        self.specification = specification
+        self.driver = driver
+        listener = try LoopbackListener()
+        output = try Self.pipe()
+        telemetry = try Self.pipe()
+        state.withLock { [listener, output, telemetry] in
+            $0.descriptors = SandboxDescriptors(
+                runtimeAPI: listener.descriptor, platformAPI: nil, output: output.read, telemetry: telemetry.read)
+        }
+    }
+
+    /// The reading end does not block; the writing end does, as a function's standard output does.
+    private static func pipe() throws -> (read: Int32, write: Int32) {
+        var ends: [Int32] = [0, 0]
+        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw LoopbackError(step: "make a pipe", errno: errno) }
+        _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
+        return (ends[0], ends[1])
+    }
+
+    func boot() {
+        let runtime = state.withLock { state in
+            state.processes += 1
+            state.exit = nil
+            let runtime = ScriptedRuntime(
+                specification: specification, process: state.processes, port: listener.port, output: output.write,
+                telemetry: telemetry.write)
+            state.runtime = runtime
+            return runtime
+        }
+        // A thread of its own: the program waits in blocking calls.
+        Thread.detachNewThread { [self] in
+            var exit = ScriptedRuntime.Exit(.code(1))
+            do {
+                exit = ScriptedRuntime.Exit(.code(try driver.program(runtime)))
+            } catch let error as ScriptedRuntime.Exit {
+                exit = error
+            } catch {
+                // Its connection was closed.
+            }
+            if runtime.isKilled { exit.cause = .signal(SIGKILL) }
+            runtime.disconnect()
+            ended(SandboxExit(cause: exit.cause, outOfMemory: exit.outOfMemory, peakMemory: memory.value))
+        }
+    }
+
+    private func ended(_ exit: SandboxExit) {
+        let waiters = state.withLock { state in
+            state.exit = exit
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume(returning: exit) }
+    }
+
+    package func takeDescriptors() -> SandboxDescriptors {
+        state.withLock { state in
+            defer { state.descriptors = nil }
+            return state.descriptors!
+        }
+    }
+
+    package func waitForExit() async -> SandboxExit {
+        await withCheckedContinuation { continuation in
+            let exit = state.withLock { state in
+                if state.exit == nil { state.waiters.append(continuation) }
+                return state.exit
+            }
+            if let exit { continuation.resume(returning: exit) }
+        }
+    }
+
+    package func restart() async throws(SandboxError) {
+        kill()
+        _ = await waitForExit()
+        if let error = await driver.hooks.beforeRestart(self) { throw error }
+        boot()
+    }
+
+    package func kill() { state.withLock { $0.runtime }?.kill() }
+    package func setCPU(millicores: Int) { shares.change { $0.append(millicores) } }
+    package func peakMemory() -> Int { memory.value }
+
+    package func close() async {
+        let (isFirst, untaken) = state.withLock { state in
+            defer { (state.isClosed, state.descriptors) = (true, nil) }
+            return (!state.isClosed, state.descriptors)
+        }
+        guard isFirst else { return }
+        await driver.hooks.beforeClose(self)
+        kill()
+        _ = await waitForExit()
+        for descriptor in [output.write, telemetry.write] { Glibc.close(descriptor) }
+        if let untaken {
+            for descriptor in [untaken.runtimeAPI, untaken.output, untaken.telemetry] { Glibc.close(descriptor) }
+        }
+        driver.closed.change { $0.append(id) }
+    }
+}

@@ -1,0 +1,137 @@
+package import ApusSandbox
+import Dispatch
+import Glibc
+import Synchronization
+
+/// The runtime process of a scripted environment: a thread that speaks the Runtime API over a real socket.
+package final class ScriptedRuntime: Sendable {
+    package struct Event: Sendable {
+        package var id: String
+        package var headers: [String: String]
+        package var body: String
+    }
+
+    /// Ends the process in another way than by returning.
+    package struct Exit: Error {
+        package var cause: SandboxExit.Cause
+        package var outOfMemory: Bool
+
+        package init(_ cause: SandboxExit.Cause, outOfMemory: Bool = false) {
+            self.cause = cause
+            self.outOfMemory = outOfMemory
+        }
+    }
+
+    private static let invocations = "/2018-06-01/runtime/invocation"
+
+    package let specification: SandboxSpecification
+
+    /// 1 for the first process of its environment, 2 for the one after a restart.
+    package let process: Int
+
+    private let port: UInt16
+    private let output: Int32
+    private let telemetry: Int32
+    private let connection = Mutex<LoopbackConnection?>(nil)
+    private let killed = Atomic<Bool>(false)
+    private let death = DispatchSemaphore(value: 0)
+
+    init(specification: SandboxSpecification, process: Int, port: UInt16, output: Int32, telemetry: Int32) {
+        self.specification = specification
+        self.process = process
+        self.port = port
+        self.output = output
+        self.telemetry = telemetry
+    }
+
+    package var isKilled: Bool { killed.load(ordering: .acquiring) }
+
+    // MARK: The Runtime API
+
+    /// Waits for an event.
+    package func next() throws -> Event {
+        let reply = try call("GET", "\(Self.invocations)/next")
+        guard reply.status == 200 else { throw Exit(.code(90)) }
+        return Event(
+            id: reply.headers["lambda-runtime-aws-request-id"] ?? "", headers: reply.headers, body: reply.text)
+    }
+
+    /// - Returns: the status of the answer.
+    @discardableResult
+    package func respond(_ event: Event, _ body: String) throws -> Int {
+        try call("POST", "\(Self.invocations)/\(event.id)/response", body: Array(body.utf8)).status
+    }
+
+    @discardableResult
+    package func fail(_ event: Event, type: String, _ body: String) throws -> Int {
+        try call(
+            "POST", "\(Self.invocations)/\(event.id)/error",
+            headers: [("Lambda-Runtime-Function-Error-Type", type)], body: Array(body.utf8)
+        ).status
+    }
+
+    @discardableResult
+    package func failInit(type: String, _ body: String) throws -> Int {
+        try call(
+            "POST", "/2018-06-01/runtime/init/error", headers: [("Lambda-Runtime-Function-Error-Type", type)],
+            body: Array(body.utf8)
+        ).status
+    }
+
+    /// Answers every event with what `handler` makes of it, until it is killed.
+    package func serve(_ handler: (Event) throws -> String) throws -> Int32 {
+        while true {
+            let event = try next()
+            try respond(event, handler(event))
+        }
+    }
+
+    package func call(
+        _ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []
+    ) throws -> LoopbackConnection.Reply {
+        let connection = try connection.withLock { connection in
+            if connection == nil { connection = try LoopbackConnection(port: port, timeout: nil) }
+            return connection!
+        }
+        if isKilled { throw Exit(.signal(SIGKILL)) }
+        return try connection.call(method, path, headers: headers, body: body)
+    }
+
+    // MARK: Output
+
+    /// Writes to standard output.
+    package func print(_ text: String) { write(Array(text.utf8), to: output) }
+
+    /// Writes to the framed log channel.
+    package func printRaw(telemetry bytes: [UInt8]) { write(bytes, to: telemetry) }
+
+    private func write(_ bytes: [UInt8], to descriptor: Int32) {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = rest.withUnsafeBytes { Glibc.write(descriptor, $0.baseAddress, $0.count) }
+            guard count > 0 else { return }
+            rest = rest.dropFirst(count)
+        }
+    }
+
+    // MARK: Its end
+
+    /// Does nothing more until it is killed.
+    package func hang() throws -> Never {
+        death.wait()
+        throw Exit(.signal(SIGKILL))
+    }
+
+    func kill() {
+        if killed.exchange(true, ordering: .acquiringAndReleasing) { return }
+        death.signal()
+        connection.withLock { $0 }?.disconnect()
+    }
+
+    func disconnect() {
+        connection.withLock { connection in
+            connection?.disconnect()
+            connection = nil
+        }
+    }
+}
