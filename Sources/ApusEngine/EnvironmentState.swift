@@ -119,10 +119,11 @@ package struct EnvironmentState: Equatable, Sendable {
         }
     }
 
-    /// A runtime process could not be started again.
+    /// A runtime process could not be started again: the sandbox is of no use any more.
     package mutating func restartFailed() -> [Action] {
         guard case .restarting = phase else { return [] }
-        return stop(.exited)
+        phase = .closed
+        return [.fail(.exited, wasDelivered: false), .close]
     }
 
     package mutating func close() -> [Action] {

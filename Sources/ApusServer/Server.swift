@@ -62,7 +62,7 @@ package struct ApusServer: Sendable {
         let authenticator: any Authenticator =
             settings.isDevelopment
             ? DevelopmentAuthenticator(scope: settings.scope)
-            : SignatureAuthenticator(credentials: credentials, services: services.map(\.model), time: time)
+            : SignatureAuthenticator(credentials: credentials, time: time)
         let authorizer: any Authorizer = settings.isDevelopment ? Everybody() : AdministratorsOnly()
         let responder = APIResponder(
             dispatcher: ServiceDispatcher(

@@ -5,21 +5,16 @@ package import ApusWire
 package struct SignatureAuthenticator: Authenticator {
     private let credentials: any CredentialDirectory
     private let keys = SigningKeyCache()
-    private let styles: [String: SigV4Flaw.Style]
     private let time: any TimeSource
 
-    /// - Parameter services: for the words in which each refuses.
-    package init(credentials: any CredentialDirectory, services: [ServiceModel], time: any TimeSource) {
+    package init(credentials: any CredentialDirectory, time: any TimeSource) {
         self.credentials = credentials
         self.time = time
-        styles = Dictionary(services.map { ($0.signingName, $0.signatureStyle) }) { first, _ in first }
     }
 
-    package func authenticate(_ request: inout WireRequest) throws(Fault) -> Caller {
-        var style = SigV4Flaw.Style.json
+    package func authenticate(_ request: inout WireRequest, style: SigV4Flaw.Style) throws(Fault) -> Caller {
         do throws(SigV4Flaw) {
             guard let claim = try SigV4.parse(request) else { throw .missing }
-            style = styles[claim.service] ?? .json
             guard let credential = credentials.credential(claim.accessKey),
                 credential.sessionToken == claim.sessionToken
             else { throw .unknownKey }
@@ -41,7 +36,7 @@ package struct DevelopmentAuthenticator: Authenticator {
     /// - Parameter scope: of requests that do not say.
     package init(scope: Scope) { self.scope = scope }
 
-    package func authenticate(_ request: inout WireRequest) throws(Fault) -> Caller {
+    package func authenticate(_ request: inout WireRequest, style: SigV4Flaw.Style) throws(Fault) -> Caller {
         let claim = (try? SigV4.parse(request)) ?? nil
         let account = claim.flatMap { AccountID($0.accessKey) } ?? scope.account
         let region = claim.map { Region($0.region) } ?? scope.region

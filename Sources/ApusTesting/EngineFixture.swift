@@ -1,7 +1,7 @@
 package import ApusEngine
 package import ApusModel
 import Logging
-package import NIOCore
+import NIOCore
 import NIOPosix
 
 /// An engine over a scripted driver, with its clock in the test's hand. Timers are the event loop's own.

@@ -99,7 +99,8 @@ package final class ScriptedSandbox: Sandbox {
     /// The reading end does not block; the writing end does, as a function's standard output does.
     private static func pipe() throws -> (read: Int32, write: Int32) {
         var ends: [Int32] = [0, 0]
-        guard pipe2(&ends, O_CLOEXEC) == 0 else { throw LoopbackError(step: "make a pipe", errno: errno) }
+        guard Glibc.pipe(&ends) == 0 else { throw LoopbackError(step: "make a pipe", errno: errno) }
+        for end in ends { _ = fcntl(end, F_SETFD, FD_CLOEXEC) }
         _ = fcntl(ends[0], F_SETFL, O_NONBLOCK)
         return (ends[0], ends[1])
     }

@@ -1,4 +1,3 @@
-package import ApusStore
 package import ApusStoreSQLite
 import Foundation
 

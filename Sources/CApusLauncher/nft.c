@@ -109,6 +109,57 @@ int nft_load(uint32_t tag, const char *block, const char *const *closed, size_t 
     return error;
 }
 
+/* Another table, such as Docker's `filter`, that drops what is forwarded and not accepted there. Apus's own has no policy. */
+struct forward_search {
+    bool dropping;
+    char table[64];
+};
+
+static struct nlattr *find_attribute(void *start, int length, uint16_t type) {
+    struct nlattr *attribute = start;
+    while (length >= NLA_HDRLEN && attribute->nla_len >= NLA_HDRLEN && attribute->nla_len <= length) {
+        if ((attribute->nla_type & NLA_TYPE_MASK) == type) return attribute;
+        length -= NLA_ALIGN(attribute->nla_len);
+        attribute = (struct nlattr *)((char *)attribute + NLA_ALIGN(attribute->nla_len));
+    }
+    return NULL;
+}
+
+static bool has_u32(const struct nlattr *attribute, uint32_t value) {
+    uint32_t found;
+    if (!attribute || attribute->nla_len < NLA_HDRLEN + sizeof found) return false;
+    memcpy(&found, (const char *)attribute + NLA_HDRLEN, sizeof found);
+    return ntohl(found) == value;
+}
+
+static void see_chain(const struct nlmsghdr *message, void *context) {
+    struct forward_search *search = context;
+    struct nfgenmsg *fixed = NLMSG_DATA(message);
+    if (fixed->nfgen_family != NFPROTO_IPV4 && fixed->nfgen_family != NFPROTO_INET) return;
+    void *attributes = (char *)fixed + NLMSG_ALIGN(sizeof *fixed);
+    int length = (int)message->nlmsg_len - NLMSG_LENGTH(NLMSG_ALIGN(sizeof *fixed));
+    struct nlattr *hook = find_attribute(attributes, length, NFTA_CHAIN_HOOK);
+    struct nlattr *table = find_attribute(attributes, length, NFTA_CHAIN_TABLE);
+    if (!hook || !table) return;
+    hook = find_attribute((char *)hook + NLA_HDRLEN, hook->nla_len - NLA_HDRLEN, NFTA_HOOK_HOOKNUM);
+    if (!has_u32(hook, NF_INET_FORWARD)) return;
+    if (!has_u32(find_attribute(attributes, length, NFTA_CHAIN_POLICY), NF_DROP)) return;
+    search->dropping = true;
+    snprintf(search->table, sizeof search->table, "%.*s", table->nla_len - NLA_HDRLEN, (char *)table + NLA_HDRLEN);
+}
+
+const char *nft_forward_dropped(void) {
+    static struct forward_search search;
+    int socket = netlink_open(NETLINK_NETFILTER);
+    if (socket < 0) return NULL;
+    struct nfgenmsg fixed = {.nfgen_family = AF_UNSPEC};
+    struct netlink_batch batch = {0};
+    netlink_begin(&batch, NFNL_SUBSYS_NFTABLES << 8 | NFT_MSG_GETCHAIN, NLM_F_DUMP, &fixed, sizeof fixed);
+    netlink_dump(socket, &batch, see_chain, &search);
+    close(socket);
+    return search.dropping ? search.table : NULL;
+}
+
 void nft_unload(uint32_t tag) {
     int socket = netlink_open(NETLINK_NETFILTER);
     if (socket < 0) return;

@@ -3,6 +3,7 @@
 #include "cgroup.h"
 #include "launch.h"
 #include "network.h"
+#include "nft.h"
 #include "root.h"
 
 #include <linux/sched.h>
@@ -86,6 +87,15 @@ static void probe_cgroups(void) {
     }
 }
 
+static void probe_forwarding(void) {
+    const char *table = network_available ? nft_forward_dropped() : NULL;
+    if (!table) return;
+    add("forwarding", APUS_DEGRADED,
+        "the firewall's table `%s` drops what is forwarded unless a rule of it accepts: let it accept in-interface ap+, and "
+        "established connections to out-interface ap+ (with Docker, in the chain DOCKER-USER)",
+        table);
+}
+
 static void probe_network(void) {
     if (network_available) add("network", APUS_PRESENT, "veth and nftables, %s behind the host's address", network_block());
     else add("network", APUS_DEGRADED, "environments have loopback only: %s", network_reason());
@@ -96,6 +106,7 @@ void probes_collect(void) {
     probe_seccomp();
     probe_cgroups();
     probe_network();
+    probe_forwarding();
 }
 
 void probes_write(struct writer *writer) {
