@@ -1,6 +1,6 @@
 package import ApusEngine
 package import ApusModel
-import ApusServiceKit
+package import ApusServiceKit
 package import ApusStore
 package import Logging
 import NIOCore
@@ -22,13 +22,16 @@ package struct AsyncInvocations: Service {
     private let store: any Store
     private let engine: Engine
     private let time: any TimeSource
+    private let log: any LogIngest
     private let logger: Logger
     private let signal: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
-    package init(store: any Store, engine: Engine, time: any TimeSource, logger: Logger) {
+    /// - Parameter log: takes what the functions print; an event is done when that is on disk too.
+    package init(store: any Store, engine: Engine, log: any LogIngest, time: any TimeSource, logger: Logger) {
         self.store = store
         self.engine = engine
+        self.log = log
         self.time = time
         self.logger = logger
         (signal, wake) = AsyncStream.makeStream(bufferingPolicy: .bufferingNewest(1))
@@ -45,6 +48,9 @@ package struct AsyncInvocations: Service {
             [message], to: QueueName(kind: Self.kind, partition: call.function.key.description))
         wake.yield()
     }
+
+    /// Takes up what a server before this one had begun. To be called once, before requests are served.
+    package func recover() async throws { try await store.abandonClaims(kind: Self.kind, now: time.wall) }
 
     package func run() async throws {
         await cancelWhenGracefulShutdown {
@@ -112,6 +118,7 @@ package struct AsyncInvocations: Service {
                     let wait = Duration.seconds(min(300, 1 << min(message.attempt - 1, 9)))
                     try await store.release(message, due: time.wall + wait, attributes: nil)
                 } else {
+                    await log.stored()
                     try await store.acknowledge([message])
                 }
             } catch {

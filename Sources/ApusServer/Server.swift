@@ -56,7 +56,8 @@ package struct ApusServer: Sendable {
         let functions = FunctionsService(
             store: store, time: time, runtimes: runtimes, sink: EngineRevisionSink(engine: engine),
             limits: .init(concurrentExecutions: settings.concurrency), logger: logger)
-        let events = AsyncInvocations(store: store, engine: engine, time: time, logger: logger)
+        let events = AsyncInvocations(
+            store: store, engine: engine, log: logs.buffer, time: time, logger: logger)
 
         let services: [any AWSService] = [functions, logs, STSService()]
         let authenticator: any Authenticator =
@@ -77,6 +78,7 @@ package struct ApusServer: Sendable {
         platform.use(front)
         // Everything that is stored can be called from the first request on.
         try await functions.reconciler.recover()
+        try await events.recover()
 
         let server = Server(
             childChannelSetup: front,

@@ -6,6 +6,9 @@ package protocol LogIngest: Sendable {
     ///
     /// - Returns: false when so much is waiting that the caller should slow down; the line was taken all the same.
     func append(_ bytes: [UInt8], time: Timestamp, scope: Scope, group: String, stream: String) -> Bool
+
+    /// Returns when every line that was taken before the call is on disk, or is lost with an error in the server's log.
+    func stored() async
 }
 
 /// Takes what the control plane has made ready to run.

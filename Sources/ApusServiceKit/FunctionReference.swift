@@ -71,6 +71,17 @@ package struct FunctionReference: Hashable, Sendable {
             + "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?")
     }
 
+    /// For operations that only `$LATEST` has.
+    ///
+    /// - Source: recorded response.
+    package func requireUnqualified() throws(Fault) {
+        guard qualifier == nil || qualifier == "$LATEST" else {
+            throw .invalidParameter(
+                "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+                    + "Please specify either a function name or an unqualified function ARN.")
+        }
+    }
+
     /// The ARN as AWS repeats it in messages.
     package var arn: String { key.arn(qualifier) }
 }

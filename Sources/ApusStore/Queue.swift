@@ -94,6 +94,13 @@ package protocol QueueStore: Sendable {
     /// - Throws: `.leaseLost` when the claim has passed to another.
     func extend(_ message: ClaimedMessage, until: Timestamp) async throws(StoreError)
 
+    /// Makes every claimed message of a kind of queue due now, and its claim void. For the start of a server that alone uses
+    /// the store: whoever held the claims is gone.
+    ///
+    /// - Returns: how many were given back.
+    @discardableResult
+    func abandonClaims(kind: String, now: Timestamp) async throws(StoreError) -> Int
+
     /// Partitions of a kind of queue that hold a message due at or before `now`, and the earliest later due moment of
     /// all.
     func duePartitions(

@@ -67,6 +67,26 @@ extension SQLiteStore {
         }
     }
 
+    @discardableResult
+    package func abandonClaims(kind: String, now: Timestamp) async throws(StoreError) -> Int {
+        try await writer.write("abandon claims of kind \(kind)") { transaction in
+            var queues: [Int64] = []
+            try transaction.database.each("SELECT id FROM queue WHERE kind = ?", [kind]) { row in
+                queues.append(row[0])
+                return true
+            }
+            var abandoned = 0
+            for queue in queues {
+                try transaction.database.run(
+                    "UPDATE message SET due = ?, receipt = 0 WHERE queue = ? AND due > ? AND receipt <> 0",
+                    [now.nanoseconds, queue, now.nanoseconds])
+                abandoned += transaction.database.changesCount
+                transaction.changed(queue: queue)
+            }
+            return abandoned
+        }
+    }
+
     package func duePartitions(
         kind: String, now: Timestamp
     ) async throws(StoreError) -> (due: [String], next: Timestamp?) {

@@ -46,6 +46,18 @@ extension StoreConformance {
             try expect(try await store.claim(at: 9).map(\.id), is: ["d"])
         },
 
+        StoreConformance("abandoned claims are given out again at once, and no longer acknowledge") { fixture in
+            let store = fixture.store
+            try await store.enqueue([message("a"), message("b", due: 500)], to: queue)
+            let first = try await store.claim(at: 100)
+            try expect(try await store.abandonClaims(kind: "other", now: .at(101)), is: 0)
+            try expect(try await store.abandonClaims(kind: queue.kind, now: .at(101)), is: 1)
+            try expect(try await store.acknowledge(first), is: 0)
+            let second = try await store.claim(at: 101)
+            try expect(second.map(\.id), is: ["a"])
+            try expect(second.map(\.attempt), is: [2])
+        },
+
         StoreConformance("a claim hides a message until it runs out, then it is given out again") { fixture in
             let store = fixture.store
             try await store.enqueue([message("a")], to: queue)

@@ -223,6 +223,7 @@ extension SandboxTests {
                         signal.signal(signal.SIGTERM, signal.SIG_IGN)
                         if os.fork() == 0:
                             connection = runtime_api()
+                            connection.settimeout(None)
                             os.write(writing, b"x")
                             connection.recv(1)
                         os._exit(0)
@@ -249,10 +250,10 @@ extension SandboxTests {
                             if os.fork() == 0: os._exit(0)
                             os._exit(0)
                         os.waitpid(child, 0)
-                    say("done", len([n for n in os.listdir("/proc") if n.isdigit()]))
+                    say("done", len([n for n in os.listdir("/proc") if n.isdigit()]) < 10)
                     """
                 let found = try await host.probe(program, change: { $0.processes = 64 })
-                #expect(found["done"] == "1")
+                #expect(found["done"] == "True")
             }
         }
 
@@ -262,10 +263,13 @@ extension SandboxTests {
                 let files = FileManager.default
                 try files.createSymbolicLink(atPath: "\(host.folder)/code/link", withDestinationPath: "/etc")
                 try files.createSymbolicLink(atPath: "\(host.folder)/code/inner", withDestinationPath: good.code)
+                let name = URL(fileURLWithPath: good.code).lastPathComponent
+                try files.createSymbolicLink(atPath: "\(host.folder)/code/relative", withDestinationPath: name)
                 try files.createDirectory(atPath: "\(host.folder)/codes", withIntermediateDirectories: true)
                 for path in [
                     "/etc", "/", "\(host.folder)", "\(host.folder)/codes", "\(host.folder)/code/link",
-                    "\(host.folder)/code/inner", "\(host.folder)/code/link/ssl", "\(host.folder)/code/../codes",
+                    "\(host.folder)/code/inner", "\(host.folder)/code/relative", "\(host.folder)/code/link/ssl",
+                    "\(host.folder)/code/../codes",
                     "\(good.code)/../../../etc", "\(good.code)/main.py", "", "relative",
                 ] {
                     var bad = good

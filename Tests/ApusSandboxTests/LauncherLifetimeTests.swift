@@ -172,13 +172,13 @@ extension SandboxTests {
                 other, _ = launcher.prepare()
                 _, _, _, others = launcher.start(other, code)
                 null = os.open("/dev/null", os.O_RDWR)
-                host = os.open("/proc/self/ns/net", os.O_RDONLY)
-                mounts = os.open("/proc/self/ns/mnt", os.O_RDONLY)
+                # Never the host's own mount namespace: a launcher that took it would arrange the host as an environment.
+                names = os.open("/proc/self/ns/uts", os.O_RDONLY)
                 print(launcher.start(slot, code, kind=6, descriptors=kept)[:2], flush=True)
                 launcher.send(4, u32(slot))
                 kind, _, _, _ = launcher.receive()
                 assert kind == 65
-                for bad in [[mounts] + kept[1:], [kept[0], host] + kept[2:], others, kept[:2] + [null, null], kept[::-1],
+                for bad in [[names] + kept[1:], [kept[0], names] + kept[2:], others, kept[:2] + [null, null], kept[::-1],
                         others[:1] + kept[1:]]:
                     print(launcher.start(slot, code, kind=6, descriptors=bad)[0], flush=True)
                 print(launcher.start(slot, code, kind=6, descriptors=kept, uid=0)[0], flush=True)

@@ -45,7 +45,8 @@ package struct APIClient: Sendable {
         // Codes come as `NAMESPACE#CODE` or `CODE:URL` too.
         let code = String((word.split(separator: "#").last ?? "").prefix { $0 != ":" })
         let message = body?["message"]?.string ?? body?["Message"]?.string ?? ""
-        return CommandFailure(.refused, "\(operation): \(code): \(message)\(advice(code))", code: code)
+        let line = message.split(whereSeparator: \.isNewline).map { $0.trimmed }.joined(separator: " ")
+        return CommandFailure(.refused, "\(operation): \(code): \(line)\(advice(code))", code: code)
     }
 
     private func advice(_ code: String) -> String {
@@ -53,6 +54,7 @@ package struct APIClient: Sendable {
         case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
             "MissingAuthenticationTokenException", "ExpiredTokenException":
             " (the key comes from \(credentials.origin); `eval \"$(apus env)\"` sets the server's)"
+        case "ResourceNotFoundException": " (`apus list` shows what there is)"
         default: ""
         }
     }

@@ -9,6 +9,7 @@ extension FunctionsService {
         _ request: Lambda.UpdateFunctionCodeRequest, _ context: RequestContext
     ) async throws -> Lambda.FunctionConfiguration {
         let reference = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope)
+        try reference.requireUnqualified()
         let isDryRun = request.dryRun == true
         // Looks before it stores: a refused update leaves nothing behind.
         let current = try await functions.function(reference).value
@@ -38,6 +39,7 @@ extension FunctionsService {
         _ request: Lambda.UpdateFunctionConfigurationRequest, _ context: RequestContext
     ) async throws -> Lambda.FunctionConfiguration {
         let reference = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope)
+        try reference.requireUnqualified()
         let current = try await functions.function(reference).value
         try checkUpdate(current, request.revisionId)
         try await requireRuntime(request.runtime)

@@ -9,6 +9,7 @@ extension FunctionsService {
         _ request: Lambda.PublishVersionRequest, _ context: RequestContext
     ) async throws -> Lambda.FunctionConfiguration {
         let reference = try FunctionReference(request.functionName, qualifier: nil, scope: context.scope)
+        try reference.requireUnqualified()
         if request.publishTo != nil { throw FunctionFaults.notAvailable("PublishTo") }
         let (version, isNew): (VersionRecord, Bool) = try await functions.update(reference) { record in
             let current = record.configuration

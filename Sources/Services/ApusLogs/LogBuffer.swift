@@ -24,6 +24,12 @@ package final class LogBuffer: LogIngest, Service {
     private struct Pending {
         var lines: [Line] = []
         var bytes = 0
+
+        /// Lines have been taken out and are not on disk yet.
+        var isFlushing = false
+
+        /// Those who wait for the lines to be on disk.
+        var waiting: [CheckedContinuation<Void, Never>] = []
     }
 
     private let groups: LogGroups
@@ -50,6 +56,17 @@ package final class LogBuffer: LogIngest, Service {
         return fits
     }
 
+    package func stored() async {
+        await withCheckedContinuation { continuation in
+            let isStored = pending.withLock { pending in
+                if pending.lines.isEmpty, !pending.isFlushing { return true }
+                pending.waiting.append(continuation)
+                return false
+            }
+            if isStored { continuation.resume() } else { wake.yield() }
+        }
+    }
+
     package func run() async throws {
         await cancelWhenGracefulShutdown { [self] in
             for await _ in signal {
@@ -61,10 +78,17 @@ package final class LogBuffer: LogIngest, Service {
     }
 
     private func flush() async {
-        let lines = pending.withLock { pending in
-            defer { pending = Pending() }
-            return pending.lines
+        // Who came to wait during the flush before this one is served by this one, which takes the lines that were left then.
+        let (lines, waiting) = pending.withLock { pending in
+            defer { pending = Pending(isFlushing: true) }
+            return (pending.lines, pending.waiting)
         }
+        await store(lines)
+        pending.withLock { $0.isFlushing = false }
+        for continuation in waiting { continuation.resume() }
+    }
+
+    private func store(_ lines: [Line]) async {
         guard !lines.isEmpty else { return }
         do {
             let now = time.wall

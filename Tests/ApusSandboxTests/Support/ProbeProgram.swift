@@ -33,7 +33,9 @@ enum ProbeProgram {
 
         def wait_for_the_end():
             "Until the test ends this process: by a byte on the connection, or by a signal."
-            runtime_api().recv(1)
+            connection = runtime_api()
+            connection.settimeout(None)
+            connection.recv(1)
 
         def use_system_calls():
             global syscall

@@ -40,13 +40,22 @@ final class SandboxHost: Sendable {
             launcher = 0
             return
         }
+        do {
+            (driver, launcher) = try SandboxHost.linux(options, folder)
+        } catch {
+            try? FileManager.default.removeItem(atPath: folder)
+            throw error
+        }
+    }
+
+    private static func linux(_ options: Options, _ folder: String) throws -> (LinuxDriver, pid_t) {
         let launcher = try Launcher(path: options.launcher)
-        self.launcher = launcher.process
+        let process = launcher.process
         var settings = LinuxSettings(instance: options.instance, sources: ["\(folder)/code"])
         settings.mountPoints = ["/srv/extra"]
         settings.network = options.network
         settings.pool = options.pool
-        driver = try LinuxDriver(launcher, settings)
+        return (try LinuxDriver(launcher, settings), process)
     }
 
     /// Skips the test, naming the reason, where the driver cannot run.
