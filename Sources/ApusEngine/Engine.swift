@@ -25,7 +25,7 @@ package final class Engine: Sendable {
 
     package let catalog = FunctionCatalog()
     package let limits: Limits
-    private let services: Environment.Services
+    private let services: EnvironmentServices
     private let eventLoops: any EventLoopGroup
     private let ids = EnvironmentIDs()
     private let inFlight: InFlight
@@ -42,7 +42,7 @@ package final class Engine: Sendable {
         self.inFlight = inFlight
         self.limits = limits
         self.eventLoops = eventLoops
-        services = Environment.Services(
+        services = EnvironmentServices(
             driver: driver, runtimes: runtimes, code: code, credentials: credentials, log: log, time: time,
             logger: logger, initTimeout: limits.initTimeout, servePlatformAPI: servePlatformAPI,
             onInvocationEnd: { inFlight.leave() },

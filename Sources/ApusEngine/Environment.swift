@@ -1,33 +1,15 @@
+import Logging
 import ApusModel
 import ApusRuntimeAPI
 import ApusSandbox
-import Logging
 import NIOCore
 
 /// One execution environment: carries out what ``EnvironmentState`` decides. Lives on one event loop.
 final class Environment: RuntimeAPIDelegate {
-    /// What an environment is made of, apart from its revision.
-    struct Services: Sendable {
-        var driver: any SandboxDriver
-        var runtimes: any RuntimeDirectory
-        var code: any CodeSource
-        var credentials: any ExecutionCredentialIssuer
-        var log: any LogWriter
-        var time: any TimeSource
-        var logger: Logger
-        /// The longest that a runtime may take to ask for its first event.
-        var initTimeout: Duration
-        /// Serves a listening socket that leads to the platform's own API.
-        var servePlatformAPI: @Sendable (Int32, any EventLoop) -> EventLoopFuture<any Channel>
-        var onInvocationEnd: @Sendable () -> Void
-        /// Work that has to be over before the server may leave.
-        var track: @Sendable (EventLoopFuture<Void>) -> Void
-    }
-
     let id: EnvironmentID
     let eventLoop: any EventLoop
     private let revision: Revision
-    private let services: Services
+    private let services: EnvironmentServices
 
     /// Each holds the other until the environment has been taken down.
     private let pool: EnvironmentPool
@@ -38,7 +20,6 @@ final class Environment: RuntimeAPIDelegate {
     private let logStream: String
     private let credentials: ExecutionCredentials
     private var lines: PlatformLines
-    private var specification: SandboxSpecification?
     private var sandbox: (any Sandbox)?
     private var tree: CodeTree?
     private var platformListener: (any Channel)?
@@ -55,7 +36,7 @@ final class Environment: RuntimeAPIDelegate {
     private var isRestarting = false
 
     init(
-        id: EnvironmentID, revision: Revision, services: Services, pool: EnvironmentPool, eventLoop: any EventLoop
+        id: EnvironmentID, revision: Revision, services: EnvironmentServices, pool: EnvironmentPool, eventLoop: any EventLoop
     ) {
         self.id = id
         self.revision = revision
@@ -83,17 +64,7 @@ final class Environment: RuntimeAPIDelegate {
         let box = NIOLoopBound(self, eventLoop: eventLoop)
         // The one task of a cold start: it ends when the sandbox runs or has failed, and its result comes back to the loop.
         eventLoop.makeFutureWithTask { [services, revision, id, logStream, credentials] in
-            let bundle = try await services.runtimes.bundle(revision.runtime)
-            let tree = try await services.code.tree(revision.code)
-            let specification = SandboxSpecification(
-                id: id.description, owner: revision.function, code: tree.path, mounts: bundle.mounts,
-                arguments: bundle.arguments,
-                variables: EnvironmentVariables.make(
-                    revision, bundle: bundle, logStream: logStream, credentials: credentials),
-                // Init may use whole cores; the function's share is set when it is over.
-                memory: revision.memory, millicores: 0, temporaryBytes: revision.temporarySpace.bytes)
-            let sandbox = try await services.driver.start(specification)
-            return Launched(bundle: bundle, tree: tree, specification: specification, sandbox: sandbox)
+            try await services.launch(revision, as: id, logStream: logStream, credentials: credentials)
         }.whenComplete { result in
             switch result {
             case .success(let launched): box.value.launched(launched)
@@ -102,21 +73,13 @@ final class Environment: RuntimeAPIDelegate {
         }
     }
 
-    private struct Launched: Sendable {
-        var bundle: RuntimeBundle
-        var tree: CodeTree
-        var specification: SandboxSpecification
-        var sandbox: any Sandbox
-    }
-
-    private func launched(_ launched: Launched) {
+    private func launched(_ launched: EnvironmentServices.Launched) {
         tree = launched.tree
         guard state.phase != .closed else {
             release(launched.sandbox)
             return
         }
         lines = PlatformLines(revision: revision, runtimeVersion: launched.bundle.version)
-        specification = launched.specification
         adopt(launched.sandbox)
         perform(state.launched())
     }

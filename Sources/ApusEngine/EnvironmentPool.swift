@@ -6,7 +6,7 @@ import Synchronization
 /// The environments of one revision: asks ``PoolState`` under a lock, acts outside it.
 package final class EnvironmentPool: Sendable {
     package let revision: Revision
-    private let services: Environment.Services
+    private let services: EnvironmentServices
     private let eventLoops: any EventLoopGroup
     private let ids: EnvironmentIDs
     private let state: Mutex<Guarded>
@@ -16,6 +16,7 @@ package final class EnvironmentPool: Sendable {
         var pool: PoolState<InvocationRequest>
         var environments: [EnvironmentID: Member] = [:]
         var isRetired = false
+        var isClosed = false
     }
 
     /// An environment and the loop that alone may touch it.
@@ -33,7 +34,7 @@ package final class EnvironmentPool: Sendable {
     }
 
     init(
-        revision: Revision, services: Environment.Services, eventLoops: any EventLoopGroup, ids: EnvironmentIDs,
+        revision: Revision, services: EnvironmentServices, eventLoops: any EventLoopGroup, ids: EnvironmentIDs,
         waitingLimit: Int, onEmpty: @escaping @Sendable (EnvironmentPool) -> Void
     ) {
         self.revision = revision
@@ -69,13 +70,20 @@ package final class EnvironmentPool: Sendable {
 
     func reclaim(idleSince limit: Duration) { decide { $0.pool.reclaim(idleSince: limit) } }
 
-    var environmentCount: Int { state.withLock { $0.pool.environmentCount } }
+    package var environmentCount: Int { state.withLock { $0.pool.environmentCount } }
+
+    /// Environments that wait for an invocation.
+    package var idleCount: Int { state.withLock { $0.pool.idleCount } }
 
     /// Closes every environment, whatever it does, and refuses what waits for one.
     func closeAll() {
-        decide { $0.pool.abandon() }
+        decide {
+            $0.isClosed = true
+            return $0.pool.abandon()
+        }
         for member in state.withLock({ Array($0.environments.values) }) {
-            member.onLoop { $0.close() }
+            // Under way from now on, so that the server does not leave between an invocation's end and what closes its sandbox.
+            track(member.eventLoop.submit { member.environment.value.close() })
         }
     }
 
@@ -155,8 +163,11 @@ package final class EnvironmentPool: Sendable {
                 id: id, revision: revision, services: services, pool: self, eventLoop: eventLoop)
             let member = Member(
                 eventLoop: eventLoop, environment: NIOLoopBound(environment, eventLoop: eventLoop))
-            state.withLock { $0.environments[id] = member }
-            environment.start()
+            let isClosed = state.withLock { guarded in
+                guarded.environments[id] = member
+                return guarded.isClosed
+            }
+            if isClosed { environment.close() } else { environment.start() }
         }
     }
 }

@@ -37,6 +37,9 @@ package struct LineSplitter {
 package struct FrameSplitter {
     package static let contentLimit = 1 << 20
 
+    /// How every type begins; its low byte carries the format and the level of the record.
+    private static let mark: [UInt8] = [0xA5, 0x5A, 0x00]
+
     private var pending = ByteBuffer()
     private var lines = LineSplitter()
     private var isBroken = false
@@ -47,16 +50,17 @@ package struct FrameSplitter {
         if isBroken { return lines.take(buffer) }
         pending.writeImmutableBuffer(buffer)
         var records: [[UInt8]] = []
-        while let head = pending.getMultipleIntegers(at: pending.readerIndex, as: (UInt32, UInt32).self) {
-            // The low byte of the type carries the format and the level of the record.
-            guard head.0 & 0xFFFF_FF00 == 0xA55A_0000, head.1 <= Self.contentLimit else {
+        while pending.readableBytes > 0 {
+            let length = pending.getInteger(at: pending.readerIndex + 4, as: UInt32.self).map { Int($0) }
+            let isMarked = zip(pending.readableBytesView, Self.mark).allSatisfy { $0 == $1 }
+            guard isMarked, length ?? 0 <= Self.contentLimit else {
                 isBroken = true
                 defer { pending = ByteBuffer() }
                 return records + lines.take(pending)
             }
-            guard pending.readableBytes >= 16 + Int(head.1) else { break }
+            guard let length, pending.readableBytes >= 16 + length else { break }
             pending.moveReaderIndex(forwardBy: 16)
-            records.append(pending.readBytes(length: Int(head.1)) ?? [])
+            records.append(pending.readBytes(length: length) ?? [])
         }
         pending.discardReadBytes()
         return records

@@ -46,6 +46,7 @@ package struct PoolState<Waiting: Sendable>: Sendable {
 
     package var isEmpty: Bool { idle.isEmpty && starting.isEmpty && busy.isEmpty && waitingCount == 0 }
     package var environmentCount: Int { idle.count + starting.count + busy.count }
+    package var idleCount: Int { idle.count }
     package var waitingCount: Int { waiting.count - firstWaiting }
 
     /// An invocation wants an environment. `nextID` names the one that may be started for it.

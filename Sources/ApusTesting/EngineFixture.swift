@@ -9,11 +9,14 @@ package struct EngineFixture: Sendable {
     package let engine: Engine
     package let driver: ScriptedDriver
     package let log = RecordingLog()
-    package let time = ManualTime()
+    package let time: ManualTime
     package let credentials = StubCredentials()
     package let code: StubCode
 
-    private init(limits: Engine.Limits, runtimes: StubRuntimes, code: StubCode, driver: ScriptedDriver) {
+    private init(
+        limits: Engine.Limits, runtimes: StubRuntimes, code: StubCode, time: ManualTime, driver: ScriptedDriver
+    ) {
+        self.time = time
         self.driver = driver
         self.code = code
         engine = Engine(
@@ -26,11 +29,13 @@ package struct EngineFixture: Sendable {
     /// Lends an engine to `body`, and shuts it down whatever happens.
     package static func run(
         limits: Engine.Limits = Engine.Limits(), runtimes: StubRuntimes = StubRuntimes(), code: StubCode = StubCode(),
-        hooks: ScriptedDriver.Hooks = ScriptedDriver.Hooks(), program: @escaping ScriptedDriver.Program,
+        time: ManualTime = ManualTime(), hooks: ScriptedDriver.Hooks = ScriptedDriver.Hooks(),
+        program: @escaping ScriptedDriver.Program,
         _ body: (EngineFixture) async throws -> Void
     ) async throws {
         let fixture = EngineFixture(
-            limits: limits, runtimes: runtimes, code: code, driver: ScriptedDriver(hooks: hooks, program: program))
+            limits: limits, runtimes: runtimes, code: code, time: time,
+            driver: ScriptedDriver(hooks: hooks, program: program))
         do {
             try await body(fixture)
         } catch {
@@ -55,6 +60,16 @@ package struct EngineFixture: Sendable {
                 continuation.resume(returning: $0)
             }
         }
+    }
+
+    /// Returns once every environment of a function is idle: a runtime asks for the next event after its answer was passed on.
+    package func settle(_ revision: Revision, qualifier: String = "$LATEST") async throws {
+        guard case .found(.ready(let pool)) = engine.catalog.look(revision.function, qualifier: qualifier) else { return }
+        for _ in 0..<10_000 {
+            if pool.idleCount == pool.environmentCount { return }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        throw DeadlineMissed(what: "idle environments", found: "\(pool.idleCount) of \(pool.environmentCount)")
     }
 
     /// Calls a function; `completion` hears of its end.

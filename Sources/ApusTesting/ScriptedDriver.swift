@@ -72,6 +72,9 @@ package final class ScriptedSandbox: Sandbox {
     package let shares = Watched<[Int]>([])
     package let memory = Watched(33 << 20)
 
+    /// How often the supervisor killed what ran.
+    package let kills = Watched(0)
+
     private let driver: ScriptedDriver
     private let listener: LoopbackListener
     private let output: (read: Int32, write: Int32)
@@ -164,7 +167,11 @@ package final class ScriptedSandbox: Sandbox {
         boot()
     }
 
-    package func kill() { state.withLock { $0.runtime }?.kill() }
+    package func kill() {
+        state.withLock { $0.runtime }?.kill()
+        kills.change { $0 += 1 }
+    }
+
     package func setCPU(millicores: Int) { shares.change { $0.append(millicores) } }
     package func peakMemory() -> Int { memory.value }
 

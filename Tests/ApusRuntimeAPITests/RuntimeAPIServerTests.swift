@@ -54,8 +54,9 @@ struct RuntimeAPIServerTests {
         }
     }
 
-    @Test(arguments: ["x\r\nInjected: 1", "x\nInjected: 1", "x\rInjected: 1", "x\0\u{7F}\u{1}"])
-    func aFieldsValueCannotBeginAnotherField(_ text: String) async throws {
+    @Test(arguments: [Input("x\r\nInjected: 1"), "x\nInjected: 1", "x\rInjected: 1", "x\0\u{7F}\u{1}"])
+    func aFieldsValueCannotBeginAnotherField(_ input: Input) async throws {
+        let text = input.text
         try await RuntimeAPIFixture.run { fixture in
             let runtime = try await fixture.park()
             let invocation = RuntimeInvocation(

@@ -286,12 +286,12 @@ class Connection:
             self.socket.close()
             self.socket = None
 
-    def exchange(self, data, head_only=False):
+    def exchange(self, data, head_only=False, patience=20):
         """(status, headers, body), or None when the server closed without an answer."""
         for attempt in (1, 2):
             fresh = self.socket is None
             if fresh:
-                self.socket = socket.create_connection(self.address, timeout=30)
+                self.socket = socket.create_connection(self.address, timeout=patience)
                 self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             try:
                 try:
@@ -306,8 +306,7 @@ class Connection:
             self.close()  # an idle connection that the server had closed
         return None
 
-    def read(self, head_only):
-        buffer = b""
+    def read(self, head_only, buffer=b""):
         while b"\r\n\r\n" not in buffer:
             part = self.socket.recv(65536)
             if not part:
@@ -322,7 +321,7 @@ class Connection:
             name, _, value = line.partition(":")
             headers[name.strip().lower()] = value.strip()
         if status == 100:
-            return self.read(head_only)
+            return self.read(head_only, body)
         if head_only or status in (204, 304):
             need = 0
         elif headers.get("transfer-encoding") == "chunked":
@@ -411,14 +410,23 @@ def run(server, seed, count):
         connection, wrong, seen = Connection(server.address), [], {}
         for number in range(count // WORKERS):
             kind, data = make(randomness, signer)
+            if kind == "raw":
+                connection.close()
             try:
-                answer = connection.exchange(data, head_only=data.startswith(b"HEAD "))
+                # Of bytes that promise more to come, a server may wait for the rest.
+                answer = connection.exchange(data, head_only=data.startswith(b"HEAD "), patience=0.1 if kind == "raw" else 20)
                 problem = verdict(kind, data, answer)
+            except TimeoutError:
+                answer, problem = None, None if kind == "raw" else "no answer within 20 s"
+                connection.close()
             except (OSError, ValueError, IndexError) as error:
                 answer, problem = None, f"{type(error).__name__}: {error}"
                 connection.close()
             if kind == "raw":
                 connection.close()
+            if answer is None and not server.alive:
+                wrong.append(f"worker {worker} request {number} ({kind}): the server ended\n    {data[:600]!r}")
+                break
             status = answer[0] if answer else "closed"
             seen[kind, status] = seen.get((kind, status), 0) + 1
             if problem:

@@ -106,39 +106,31 @@ enum FunctionSettings {
 
     private static func refuseUnavailable(_ request: Lambda.CreateFunctionRequest) throws(Fault) {
         try refuse(
-            [
-                ("Layers", request.layers?.isEmpty == false),
-                ("VpcConfig", isSet(request.vpcConfig)),
-                ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
-                ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
-                ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
+            unavailable(request) + [
                 ("CodeSigningConfigArn", request.codeSigningConfigArn?.isEmpty == false),
-                ("ImageConfig", request.imageConfig != nil),
-                ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
                 ("TenancyConfig", request.tenancyConfig != nil),
-                ("CapacityProviderConfig", request.capacityProviderConfig != nil),
-                ("DurableConfig", request.durableConfig != nil),
-                ("RuntimeConfig", request.runtimeConfig != nil),
-                ("AcceleratorConfig", request.acceleratorConfig != nil),
                 ("PublishTo", request.publishTo != nil),
             ])
     }
 
     private static func refuseUnavailable(_ request: Lambda.UpdateFunctionConfigurationRequest) throws(Fault) {
-        try refuse(
-            [
-                ("Layers", request.layers?.isEmpty == false),
-                ("VpcConfig", isSet(request.vpcConfig)),
-                ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
-                ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
-                ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
-                ("ImageConfig", request.imageConfig != nil),
-                ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
-                ("CapacityProviderConfig", request.capacityProviderConfig != nil),
-                ("DurableConfig", request.durableConfig != nil),
-                ("RuntimeConfig", request.runtimeConfig != nil),
-                ("AcceleratorConfig", request.acceleratorConfig != nil),
-            ])
+        try refuse(unavailable(request))
+    }
+
+    private static func unavailable(_ request: some SettingsRequest) -> [(name: String, isSet: Bool)] {
+        [
+            ("Layers", request.layers?.isEmpty == false),
+            ("VpcConfig", isSet(request.vpcConfig)),
+            ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
+            ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
+            ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
+            ("ImageConfig", request.imageConfig != nil),
+            ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
+            ("CapacityProviderConfig", request.capacityProviderConfig != nil),
+            ("DurableConfig", request.durableConfig != nil),
+            ("RuntimeConfig", request.runtimeConfig != nil),
+            ("AcceleratorConfig", request.acceleratorConfig != nil),
+        ]
     }
 
     private static func refuse(_ parameters: [(name: String, isSet: Bool)]) throws(Fault) {
@@ -150,3 +142,21 @@ enum FunctionSettings {
         vpc.map { $0.subnetIds?.isEmpty == false || $0.securityGroupIds?.isEmpty == false } ?? false
     }
 }
+
+/// What CreateFunction and UpdateFunctionConfiguration may both ask for.
+private protocol SettingsRequest {
+    var layers: [String]? { get }
+    var vpcConfig: Lambda.VpcConfig? { get }
+    var deadLetterConfig: Lambda.DeadLetterConfig? { get }
+    var fileSystemConfigs: [Lambda.FileSystemConfig]? { get }
+    var kmsKeyArn: String? { get }
+    var imageConfig: Lambda.ImageConfig? { get }
+    var snapStart: Lambda.SnapStart? { get }
+    var capacityProviderConfig: Lambda.CapacityProviderConfig? { get }
+    var durableConfig: Lambda.DurableConfig? { get }
+    var runtimeConfig: Lambda.FunctionRuntimeConfig? { get }
+    var acceleratorConfig: Lambda.AcceleratorConfig? { get }
+}
+
+extension Lambda.CreateFunctionRequest: SettingsRequest {}
+extension Lambda.UpdateFunctionConfigurationRequest: SettingsRequest {}

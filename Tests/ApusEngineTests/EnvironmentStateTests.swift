@@ -1,0 +1,136 @@
+import ApusEngine
+import ApusModel
+import Testing
+
+struct EnvironmentStateTests {
+    typealias Action = EnvironmentState.Action
+    typealias Phase = EnvironmentState.Phase
+
+    enum Event: Sendable, CaseIterable {
+        case launched, ready, responded, respondedToAnother, initFailed, ended, initTimedOut, timedOut
+        case anotherTimedOut, restartFailed, close
+    }
+
+    static let id = RequestID(existing: "a")
+    static let other = RequestID(existing: "b")
+
+    /// Every phase, how it is come to, and what each event does there. What is not listed does nothing.
+    struct Row: Sendable, CustomTestStringConvertible {
+        var phase: Phase
+        var effects: [Event: (actions: [Action], next: Phase)]
+
+        init(_ phase: Phase, _ effects: [Event: (actions: [Action], next: Phase)]) {
+            (self.phase, self.effects) = (phase, effects)
+        }
+
+        var testDescription: String { "\(phase)" }
+    }
+
+    static let table: [Row] = [
+        Row(.starting, [.launched: ([.beginInit], .initializing), .close: ([.close], .closed)]),
+        Row(
+            .initializing,
+            [
+                .ready: ([.endInit, .offer], .idle),
+                .initFailed: ([.kill, .reportInit(.initFailed), .offer], .broken),
+                .ended: ([.kill, .reportInit(.exited), .offer], .broken),
+                .initTimedOut: ([.kill, .reportInit(.timedOut), .offer], .broken), .close: ([.close], .closed),
+            ]),
+        Row(
+            .idle, [.initFailed: ([.kill], .broken), .ended: ([.kill], .broken), .close: ([.close], .closed)]),
+        Row(
+            .running(id),
+            [
+                .responded: ([.complete], .finishing(id)),
+                .initFailed: ([.kill, .fail(.initFailed, wasDelivered: true), .offer], .broken),
+                .ended: ([.kill, .fail(.exited, wasDelivered: true), .offer], .broken),
+                .timedOut: ([.kill, .fail(.timedOut, wasDelivered: true), .offer], .broken),
+                .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
+            ]),
+        Row(
+            .finishing(id),
+            [
+                .ready: ([.offer], .idle), .initFailed: ([.kill, .offer], .broken),
+                .ended: ([.kill, .offer], .broken), .timedOut: ([.kill, .offer], .broken),
+                .close: ([.close], .closed),
+            ]),
+        Row(.broken, [.close: ([.close], .closed)]),
+        Row(
+            .restarting(id),
+            [
+                .ready: ([.deliver], .running(id)),
+                .initFailed: ([.kill, .fail(.initFailed, wasDelivered: false), .offer], .broken),
+                .ended: ([.kill, .fail(.exited, wasDelivered: false), .offer], .broken),
+                .timedOut: ([.kill, .fail(.timedOut, wasDelivered: false), .offer], .broken),
+                .restartFailed: ([.fail(.exited, wasDelivered: false), .close], .closed),
+                .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
+            ]),
+        Row(.closed, [:]),
+    ]
+
+    @Test(arguments: table, Event.allCases)
+    func eachEventHasItsEffectInEachPhase(_ row: Row, _ event: Event) {
+        var state = Self.state(in: row.phase)
+        let effect = row.effects[event] ?? ([], row.phase)
+        #expect(Self.apply(event, to: &state) == effect.actions)
+        #expect(state.phase == effect.next)
+    }
+
+    @Test func anIdleEnvironmentDeliversWhatItIsAssigned() {
+        var state = Self.state(in: .idle)
+        #expect(state.assign(Self.id) == [.deliver])
+        #expect(state.phase == .running(Self.id))
+    }
+
+    @Test func aBrokenOneStartsARuntimeFirst() {
+        var state = Self.state(in: .broken)
+        #expect(state.assign(Self.id) == [.restart])
+        #expect(state.phase == .restarting(Self.id))
+    }
+
+    @Test func aClosedOneFailsWhatCameTooLate() {
+        var state = Self.state(in: .closed)
+        #expect(state.assign(Self.id) == [.fail(.exited, wasDelivered: true)])
+        #expect(state.phase == .closed)
+    }
+
+    private static func state(in phase: Phase) -> EnvironmentState {
+        var state = EnvironmentState()
+        if phase == .starting { return state }
+        _ = state.launched()
+        switch phase {
+        case .starting, .initializing: break
+        case .idle: _ = state.runtimeReady()
+        case .running:
+            _ = state.runtimeReady()
+            _ = state.assign(id)
+        case .finishing:
+            _ = state.runtimeReady()
+            _ = state.assign(id)
+            _ = state.runtimeResponded(to: id)
+        case .broken: _ = state.runtimeEnded()
+        case .restarting:
+            _ = state.runtimeEnded()
+            _ = state.assign(id)
+        case .closed: _ = state.close()
+        }
+        #expect(state.phase == phase)
+        return state
+    }
+
+    private static func apply(_ event: Event, to state: inout EnvironmentState) -> [Action] {
+        switch event {
+        case .launched: state.launched()
+        case .ready: state.runtimeReady()
+        case .responded: state.runtimeResponded(to: id)
+        case .respondedToAnother: state.runtimeResponded(to: other)
+        case .initFailed: state.runtimeInitFailed()
+        case .ended: state.runtimeEnded()
+        case .initTimedOut: state.initTimedOut()
+        case .timedOut: state.invocationTimedOut(id)
+        case .anotherTimedOut: state.invocationTimedOut(other)
+        case .restartFailed: state.restartFailed()
+        case .close: state.close()
+        }
+    }
+}
