@@ -92,13 +92,17 @@ let package = Package(
                 .product(name: "UnixSignals", package: "swift-service-lifecycle"),
                 lifecycle, logging, nioCore, nioPosix, nioHTTP1,
             ]),
+        library(
+            "ApusCommand",
+            [
+                "ApusShapes", "ApusWire", "ApusModel", .product(name: "Configuration", package: "swift-configuration"),
+                crypto, nioCore, nioPosix, nioHTTP1,
+            ]),
         .executableTarget(
             name: "apus",
             dependencies: [
-                "ApusServer", "ApusShapes", "ApusArchive", "ApusWire",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
-                .product(name: "Configuration", package: "swift-configuration"),
-                nioCore, nioPosix, nioHTTP1,
+                "ApusCommand", "ApusServer", "ApusSandbox", "ApusShapes", "ApusArchive", "ApusWire", "ApusModel",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"), logging,
             ],
             swiftSettings: strict),
         library(
@@ -109,6 +113,8 @@ let package = Package(
             ]),
 
         tests("ApusModel"),
+        tests("ApusServer", ["ApusEngine", "ApusStore", "ApusModel", logging, nioPosix]),
+        tests("ApusCommand", ["ApusShapes", "ApusModel"]),
         tests("ApusWire", ["ApusModel", nioCore]),
         tests("ApusShapes", ["ApusWire", "ApusModel", nioCore]),
         tests("ApusStoreSQLite", ["ApusStore", "ApusTesting", "ApusModel"]),

@@ -1,37 +1,32 @@
 package import ApusSandbox
-import Glibc
 
-/// What this host offers to Apus, for `apus doctor`.
+/// What this host offers to Apus, for `apus doctor`. Looks the way a start does, beside a server that may be running.
 package struct Diagnosis: Sendable {
-    package let driver: String
-
-    /// The driver's findings; empty when it could not be asked.
+    /// The driver's findings; what keeps it from starting stands in their place.
     package let probes: [Probe]
 
-    /// Runtime identifiers with what stands in their way; nil when nothing does.
-    package let runtimes: [(id: String, obstacle: String?)]
+    private let settings: ServerSettings
+    private let foundations: Foundations?
 
-    /// Why the server would not start here; nil when it would.
-    package let obstacle: String?
-
-    /// Looks at the host the way a start does, beside a server that may be running.
-    ///
-    /// To be called while the process has one thread, as ``Foundations``.
-    package static func examine(_ settings: ServerSettings) async -> Self {
-        var runtimes: [(id: String, obstacle: String?)] = []
+    /// To be made while the process has one thread, as ``Foundations``.
+    package init(_ settings: ServerSettings) {
+        self.settings = settings
         do {
             let foundations = try Foundations(settings, instanceSuffix: "-doctor")
-            runtimes = try await RuntimeCatalog(
-                folder: foundations.places.runtimes, aliases: settings.runtimeAliases
-            ).survey()
-            let driver = foundations.driver
-            await driver.shutdown()
-            let missing = driver.probes.first { $0.result == .missing }
-            return Self(
-                driver: driver.name, probes: driver.probes, runtimes: runtimes,
-                obstacle: missing.map { "\($0.feature): \($0.detail)" })
+            self.foundations = foundations
+            probes = foundations.driver.probes
         } catch {
-            return Self(driver: settings.driver.rawValue, probes: [], runtimes: runtimes, obstacle: "\(error)")
+            foundations = nil
+            probes = [Probe(feature: "\(settings.driver.rawValue) driver", result: .missing, detail: "\(error)")]
         }
+    }
+
+    /// Every runtime that has a data file, with what stands in its way; nil when nothing does. Gives the driver back.
+    package func runtimes() async throws -> [(id: String, obstacle: String?)] {
+        guard let foundations else { return [] }
+        await foundations.driver.shutdown()
+        return try await RuntimeCatalog(
+            folder: foundations.places.runtimes, aliases: settings.runtimeAliases
+        ).survey()
     }
 }

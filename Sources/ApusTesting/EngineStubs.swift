@@ -28,8 +28,14 @@ package final class RecordingLog: LogWriter {
 
     /// Returns when a line that contains `part` has been written for the `count`th time.
     package func wait(for part: String, count: Int = 1) async throws {
+        // Each line is looked at once, however many come.
+        let search = Mutex((index: 0, found: 0))
         try await entries.wait(for: "a log line with '\(part)'") { entries in
-            entries.count { $0.text.contains(part) } >= count
+            search.withLock { search in
+                search.found += entries[search.index...].count { $0.text.contains(part) }
+                search.index = entries.count
+                return search.found >= count
+            }
         }
     }
 }

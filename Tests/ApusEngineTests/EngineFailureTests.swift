@@ -27,6 +27,7 @@ struct EngineFailureTests {
             #expect(lines.contains { $0.hasSuffix("Z \(id) Task timed out after 0.10 seconds\n\n") })
             #expect(lines.last?.hasSuffix("\tStatus: timeout\n") == true)
             // `/tmp` and all else of the environment stay; the process is another.
+            try await fixture.settle(revision)
             #expect(await fixture.call(revision).summary == "success 2")
             #expect(fixture.driver.sandboxes.value.map(\.processes) == [2])
             // It boots with whole cores, as in init.
@@ -68,6 +69,7 @@ struct EngineFailureTests {
             #expect(result.executedVersion == "$LATEST")
             try await fixture.log.wait(for: "REPORT RequestId: ID")
             #expect(fixture.log.texts.last?.hasSuffix("\tStatus: error\tError Type: \(row.report)\n") == true)
+            try await fixture.settle(revision)
             #expect(await fixture.call(revision).summary == "success 2")
         }
     }
@@ -117,6 +119,7 @@ struct EngineFailureTests {
             let revision = Revision.sample()
             fixture.publish(revision)
             #expect(await fixture.call(revision).summary.hasPrefix(#"error {"errorType":"Runtime.ExitError""#))
+            try await fixture.settle(revision)
             #expect(await fixture.call(revision).summary == "success 2")
         }
     }
@@ -179,6 +182,7 @@ struct EngineFailureTests {
             #expect(lines.contains("START RequestId: \(id) Version: $LATEST\n"))
             #expect(
                 lines.last?.hasSuffix("\tStatus: error\tError Type: Runtime.ImportModuleError\n") == true)
+            try await fixture.settle(revision)
             #expect(await fixture.call(revision).summary == "success 3")
         }
     }
@@ -222,6 +226,7 @@ struct EngineFailureTests {
             let revision = Revision.sample()
             fixture.publish(revision)
             #expect(await fixture.call(revision, payload: "\"die\"").summary.hasPrefix("error "))
+            try await fixture.settle(revision)
             #expect(await fixture.call(revision).summary.hasPrefix("error "))
             let second = await fixture.call(revision).summary
             #expect(second == "success \"\(fixture.driver.sandboxes.value.last!.id)\"")
