@@ -16,9 +16,6 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Flag(help: "Take everybody for an administrator; listens on loopback only.")
     var dev = false
 
-    @Flag(help: "With --dev: a clock that tests can move, and a reset.")
-    var testMode = false
-
     @Option(help: "What isolates functions: linux (default), or process, which isolates nothing.")
     var driver: String?
 
@@ -48,7 +45,6 @@ struct SettingOptions: ParsableArguments, Sendable {
         flags[.data] = data
         flags[.listen] = listen
         flags[.dev] = dev ? "true" : nil
-        flags[.testMode] = testMode ? "true" : nil
         flags[.driver] = driver
         flags[.account] = account
         flags[.region] = region

@@ -54,7 +54,6 @@ struct SettingsTests {
             data: /srv/apus
             listen: "0.0.0.0:80"
             dev: true
-            test-mode: yes
             driver: process
             account: "123456789012"
             region: eu-west-1
@@ -69,7 +68,7 @@ struct SettingsTests {
         let settings = try settings(file: file)
         #expect(settings.data == "/srv/apus")
         #expect(settings.listen.url == "http://127.0.0.1:80")
-        #expect(settings.isDevelopment && settings.isTestMode)
+        #expect(settings.isDevelopment)
         #expect(settings.driver == "process")
         #expect(settings.account.digits == "123456789012")
         #expect(settings.region.name == "eu-west-1")
@@ -83,14 +82,13 @@ struct SettingsTests {
 
     @Test func everySettingCanComeFromTheEnvironment() throws {
         let environment = [
-            "APUS_DATA": "/d", "APUS_LISTEN": ":9", "APUS_DEV": "1", "APUS_TEST_MODE": "true", "APUS_DRIVER": "process",
+            "APUS_DATA": "/d", "APUS_LISTEN": ":9", "APUS_DEV": "1", "APUS_DRIVER": "process",
             "APUS_ACCOUNT": "111122223333", "APUS_REGION": "us-west-2", "APUS_EVENT_LOOPS": "3", "APUS_RUNTIMES": "/r",
             "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_IDLE_TIMEOUT": "1m", "APUS_LOG_LEVEL": "error",
         ]
         let settings = try settings(environment: environment)
         #expect(settings.runtimeMap == ["a": "b", "c": "d"])
         #expect(settings.eventLoops == 3)
-        #expect(settings.isTestMode)
         for row in settings.origins { #expect(row.origin == .environment(row.key.variable)) }
     }
 
@@ -129,10 +127,6 @@ struct SettingsTests {
             #expect(failure.status == .local)
             for part in [key.rawValue, value, key.variable, allowed] { #expect(failure.message.contains(part), "\(failure)") }
         }
-    }
-
-    @Test func testModeGoesWithDevelopmentOnly() throws {
-        #expect(throws: CommandFailure.self) { try settings(flags: [.testMode: "true"]) }
     }
 
     @Test(arguments: ["regoin: x", "data: [a, b]", "- a\n- b", "data: {", "listen: {a: b"])

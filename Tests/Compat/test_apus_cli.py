@@ -61,21 +61,20 @@ def test_logs_follow(server, functions):
     function = functions.create("def handler(event, context):\n    print('followed', event['n'])\n")
     function.invoke({"n": 0})
     process = subprocess.Popen(
-        [str(binary()), "logs", function.name, "--follow"], stdout=subprocess.PIPE, text=True, cwd=ROOT,
+        [str(binary()), "logs", function.name, "--follow"], stdout=subprocess.PIPE, cwd=ROOT,
         env=server.client_environment(), stdin=subprocess.DEVNULL)
     try:
         os.set_blocking(process.stdout.fileno(), False)
-        seen = []
+        seen = b""
 
         def line(text):
-            chunk = process.stdout.read()
-            if chunk:
-                seen.append(chunk)
-            return text in "".join(seen)
+            nonlocal seen
+            seen += process.stdout.read() or b""
+            return text in seen
 
-        eventually(lambda: line("followed 0"), "what was there before")
+        eventually(lambda: line(b"followed 0"), "what was there before")
         function.invoke({"n": 1})
-        eventually(lambda: line("followed 1"), "what came after")
+        eventually(lambda: line(b"followed 1"), "what came after")
     finally:
         process.terminate()
         process.wait(10)

@@ -68,11 +68,13 @@ def test_the_main_job(aws, tmp_path, functions):
     aws("lambda", "tag-resource", "--resource", created["FunctionArn"], "--tags", "a=b")
     assert aws("lambda", "list-tags", "--resource", created["FunctionArn"])["Tags"] == {"a": "b"}
 
-    lines = eventually(
-        lambda: (lambda text: text if "got {'name': 'Ada'}" in text and "REPORT" in text else None)(
-            aws("logs", "tail", f"/aws/lambda/{name}", "--since", "10m", "--format", "short", text=True)),
-        "`aws logs tail` with the function's line")
-    assert "START RequestId" in lines
+    def messages():
+        # `aws logs tail` is of version 2; this is what version 1 has.
+        events = aws("logs", "filter-log-events", "--log-group-name", f"/aws/lambda/{name}")["events"]
+        text = "".join(event["message"] for event in events)
+        return text if "got {'name': 'Ada'}" in text and "REPORT RequestId" in text else None
+
+    assert "START RequestId" in eventually(messages, "the function's lines in its log")
 
     aws("lambda", "delete-function", "--function-name", name)
     gone = aws("lambda", "get-function", "--function-name", name, check=False)

@@ -4,7 +4,6 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case data
     case listen
     case dev
-    case testMode = "test-mode"
     case driver
     case account
     case region

@@ -5,7 +5,6 @@ package struct Settings: Sendable {
     package var data: String
     package var listen: ListenAddress
     package var isDevelopment: Bool
-    package var isTestMode: Bool
     package var driver: String
     package var account: AccountID
     package var region: Region
@@ -29,7 +28,6 @@ package struct Settings: Sendable {
         data = try reader.path(.data) ?? sources.defaultData
         listen = try reader.value(.listen, "127.0.0.1:4566", "HOST:PORT") { ListenAddress($0) }
         isDevelopment = try reader.value(.dev, "false", "true or false", SettingReader.flag)
-        isTestMode = try reader.value(.testMode, "false", "true or false", SettingReader.flag)
         driver = try reader.value(.driver, "linux", "linux or process") { Self.drivers.contains($0) ? $0 : nil }
         account = try reader.value(.account, AccountID.standard.digits, "twelve digits") { AccountID($0) }
         region = try reader.value(.region, Region.standard.name, "a region such as us-east-1") { Region(checking: $0) }
@@ -46,9 +44,6 @@ package struct Settings: Sendable {
         }
         reader.note(.data, data)
         origins = SettingKey.allCases.map { reader.origin($0) }
-        guard !isTestMode || isDevelopment else {
-            throw CommandFailure(.local, "test-mode goes with dev only: it empties the store for everybody; add --dev")
-        }
     }
 }
 
