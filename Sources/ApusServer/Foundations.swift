@@ -31,6 +31,9 @@ package struct Foundations: Sendable {
                 return try LinuxDriver(
                     launcher, LinuxSettings(instance: places.instance, sources: [places.code, places.runtimes]))
             } catch {
+                if error.errno == EADDRINUSE {
+                    throw StartError("another server is running with the data folder \(places.data); stop it first, or choose another with --data")
+                }
                 throw StartError("environments cannot be isolated on this host: \(error). `apus doctor` says more.")
             }
         case .process:

@@ -40,7 +40,7 @@ package struct ApusServer: Sendable {
         threads.start()
 
         let credentials = CredentialStore(store: store)
-        try await prepareKey(credentials)
+        let newKey = try await prepareKey(credentials)
         let runtimes = try RuntimeCatalog(folder: places.runtimes, aliases: settings.runtimeAliases)
         let logs = LogsService(store: store, time: time, logger: logger)
         let platform = PlatformListener(logger: logger)
@@ -84,6 +84,7 @@ package struct ApusServer: Sendable {
             childChannelSetup: front,
             configuration: ServerConfiguration(address: .hostname(settings.host, port: settings.port), backlog: 1024),
             onServerRunning: { channel in
+                if let newKey { Self.write(newKey, to: STDERR_FILENO) }
                 Self.announce("http://\(settings.host):\(channel.localAddress?.port ?? settings.port)")
             }, eventLoopGroup: loops, logger: logger)
         // Stopped in reverse: first no new requests, last the log of what was still running.
@@ -101,7 +102,13 @@ package struct ApusServer: Sendable {
         await store.close()
         try? await loops.shutdownGracefully()
         try await threads.shutdownGracefully()
-        try result.get()
+        do {
+            try result.get()
+        } catch let error as IOError {
+            throw StartError(
+                "\(settings.host):\(settings.port) cannot be listened on: \(String(cString: strerror(error.errnoCode))). "
+                    + "Choose another with --listen HOST:PORT.")
+        }
     }
 
     /// Says what is less than it seems.
@@ -113,18 +120,19 @@ package struct ApusServer: Sendable {
     }
 
     /// Makes the administrator's key at the first start.
-    private func prepareKey(_ credentials: CredentialStore) async throws {
+    ///
+    /// - Returns: what to show of it, once.
+    private func prepareKey(_ credentials: CredentialStore) async throws -> String? {
         let settings = foundations.settings
-        guard let key = try await credentials.load(account: settings.scope.account) else { return }
+        guard let key = try await credentials.load(account: settings.scope.account) else { return nil }
         let file = AdministratorCredentials(path: foundations.places.credentials)
         try file.write(key, region: settings.scope.region.name)
-        let text = """
+        return """
             administrator key of account \(settings.scope.account), shown this once (also in \(file.path)):
               AWS_ACCESS_KEY_ID=\(key.accessKeyID)
               AWS_SECRET_ACCESS_KEY=\(key.secretAccessKey)
 
             """
-        Self.write(text, to: STDERR_FILENO)
     }
 
     private static func announce(_ url: String) {

@@ -1,4 +1,5 @@
 import ApusCommand
+import ApusWire
 import Foundation
 import Testing
 

@@ -231,7 +231,8 @@ struct EngineFailureTests {
             let second = await fixture.call(revision).summary
             #expect(second == "success \"\(fixture.driver.sandboxes.value.last!.id)\"")
             #expect(fixture.driver.sandboxes.value.count == 2)
-            #expect(fixture.driver.closed.value == [fixture.driver.sandboxes.value[0].id])
+            let broken = fixture.driver.sandboxes.value[0].id
+            try await fixture.driver.closed.wait(for: "the broken environment to be closed") { $0 == [broken] }
         }
     }
 

@@ -17,6 +17,21 @@ final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandl
     private var isAnswering = false
     private var isOver = false
 
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        guard case .head(var head) = unwrapInboundIn(data), head.method == .CONNECT || head.headers.contains(name: "upgrade")
+        else {
+            if !isOver { context.fireChannelRead(data) }
+            return
+        }
+        if head.method == .CONNECT {
+            refuse(context: context)
+        } else {
+            // The parser reads nothing behind a request that offers another protocol, so the connection ends with it.
+            head.headers.replaceOrAdd(name: "connection", value: "close")
+            context.fireChannelRead(wrapInboundOut(.head(head)))
+        }
+    }
+
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         switch unwrapOutboundIn(data) {
         case .head: isAnswering = true
@@ -27,15 +42,19 @@ final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandl
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        guard error is HTTPParserError, !isOver else {
+        if error is HTTPParserError {
+            refuse(context: context)
+        } else {
+            context.close(promise: nil)
+        }
+    }
+
+    private func refuse(context: ChannelHandlerContext) {
+        guard !isOver, !isAnswering else {
             context.close(promise: nil)
             return
         }
         isOver = true
-        guard !isAnswering else {
-            context.close(promise: nil)
-            return
-        }
         let headers: HTTPHeaders = [
             "Content-Type": "application/json", "x-amzn-ErrorType": "BadRequestException", "Connection": "close",
             "Content-Length": "\(Self.body.readableBytes)",
