@@ -123,7 +123,9 @@ let package = Package(
         tests("ApusRuntimeAPI", ["ApusTesting", "ApusModel", nioCore, nioPosix]),
         tests("ApusEngine", ["ApusTesting", "ApusSandbox", "ApusModel", nioCore]),
         tests("ApusServiceKit", ["ApusTesting", "ApusShapes", "ApusWire", "ApusStore", "ApusModel", logging, nioCore]),
-        tests("ApusFunctions", ["ApusTesting", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", logging]),
+        tests(
+            "ApusFunctions",
+            ["ApusTesting", "ApusArchive", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", logging]),
         tests(
             "ApusInvoke",
             [

@@ -54,7 +54,8 @@ struct RecordArchiveTests {
         #expect(RecordArchive.decode(RecordArchive.encode(nested(63))) == nested(63))
         #expect(RecordArchive.decode(RecordArchive.encode(nested(64))) == nil)
         // A hostile row may not take the stack with it.
-        let bottomless = (0..<100_000).flatMap { _ in [UInt8(7), 1, 0, 0, 0, 0, 0, 0, 0] }
+        let list: [UInt8] = [7, 1, 0, 0, 0, 0, 0, 0, 0]
+        let bottomless = Array(repeating: list, count: 100_000).flatMap { $0 }
         #expect(RecordArchive.decode(bottomless) == nil)
     }
 
