@@ -31,6 +31,9 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     /// A request has come whose answer has not gone out whole.
     private var isAnswering = false
 
+    /// The client has not sent the request whole.
+    private var isReceiving = false
+
     /// The server is going down: the connection ends when it owes no answer.
     private var isQuiescing = false
 
@@ -40,6 +43,7 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     }
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        if case .end = unwrapInboundIn(data) { isReceiving = false }
         switch (unwrapInboundIn(data), state) {
         case (.head(let head), _):
             begin(head, data, context: context)
@@ -75,7 +79,8 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         if event is ChannelShouldQuiesceEvent {
             isQuiescing = true
-            if !isAnswering { context.close(promise: nil) }
+            // Who sends slowly cannot keep the server from going down.
+            if !isAnswering || isReceiving { context.close(promise: nil) }
         }
         context.fireUserInboundEventTriggered(event)
     }
@@ -90,6 +95,7 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
 
     private func begin(_ head: HTTPRequestHead, _ data: NIOAny, context: ChannelHandlerContext) {
         isAnswering = true
+        isReceiving = true
         guard head.method == .POST, let name = InvokeRoute.functionName(head.uri) else {
             state = .passing
             context.fireChannelRead(data)

@@ -148,18 +148,18 @@ struct UpdateFunctionTests {
     ])
     func aFunctionThatIsNotThereIsNamed(_ name: String, message: String) async throws {
         try await FunctionsFixture.run { fixture in
-            let expected = Fault("ResourceNotFoundException", status: 404, message)
-            #expect(
+            let faults = [
                 try await fault {
                     _ = try await fixture.service.call(
                         Lambda.updateFunctionConfiguration, .init(functionName: name))
-                } == expected)
-            #expect(try await fault { _ = try await fixture.configuration(name) } == expected)
-            #expect(try await fault { try await fixture.delete(name) } == expected)
-            #expect(
+                },
+                try await fault { _ = try await fixture.configuration(name) },
+                try await fault { try await fixture.delete(name) },
                 try await fault {
                     _ = try await fixture.service.call(Lambda.publishVersion, .init(functionName: name))
-                } == expected)
+                },
+            ]
+            #expect(faults.allSatisfy { $0 == Fault("ResourceNotFoundException", status: 404, message) })
         }
     }
 

@@ -459,8 +459,7 @@ def clean(server):
 def test_ten_thousand_requests(fuzzed):
     run(fuzzed, "warm-up", 400)
     clean(fuzzed)
-    fuzzed.client("lambda").invoke(FunctionName="target", Payload=b"1")
-    descriptors = eventually(lambda: stable(fuzzed), "a steady number of descriptors", seconds=20)
+    descriptors = settled(fuzzed)
     wrong, seen = run(fuzzed, SEED, REQUESTS)
     print({f"{kind} {status}": count for (kind, status), count in sorted(seen.items(), key=str)})
     assert fuzzed.alive, fuzzed.tail()
@@ -472,6 +471,12 @@ def test_ten_thousand_requests(fuzzed):
     answer = fuzzed.client("lambda").invoke(FunctionName="target", Payload=b'{"still": "here"}')
     assert json.load(answer["Payload"]) == {"still": "here"}
     eventually(lambda: fuzzed.descriptors() <= descriptors + 8, f"descriptors back to {descriptors}", seconds=30)
+
+
+def settled(server):
+    """The number of descriptors with one warm environment of `target` and nothing under way."""
+    server.client("lambda").invoke(FunctionName="target", Payload=b"1")
+    return eventually(lambda: stable(server), "a steady number of descriptors", seconds=20)
 
 
 def stable(server):
@@ -486,7 +491,7 @@ def stable(server):
 
 def test_slow_and_silent_clients(fuzzed):
     """Connections that send half a request and wait hold nobody up."""
-    before = fuzzed.descriptors()
+    before = settled(fuzzed)
     waiting = []
     for number in range(200):
         connection = socket.create_connection(fuzzed.address, timeout=5)
@@ -504,7 +509,7 @@ def test_clients_that_leave_in_the_middle(fuzzed):
     signer = Signer(fuzzed)
     body = b'{"n": 1}'
     path = "/2015-03-31/functions/target/invocations"
-    before = fuzzed.descriptors()
+    before = settled(fuzzed)
     for number in range(100):
         data = render("POST", path, "", [("Host", signer.host), *signer.headers("POST", path, "", body, "lambda")], body)
         with socket.create_connection(fuzzed.address, timeout=5) as connection:

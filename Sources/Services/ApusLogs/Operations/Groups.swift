@@ -30,7 +30,7 @@ extension LogsService {
         let limit = request.limit ?? 50
         let pattern = request.logGroupNamePattern
         let stored = try await groups.records.list(
-            context.scope, prefix: request.logGroupNamePrefix ?? "", after: request.nextToken,
+            context.scope, prefix: request.logGroupNamePrefix ?? "", after: try request.nextToken.map(LogToken.name),
             limit: pattern == nil ? limit + 1 : 10_000
         ).filter { group in pattern.map { group.key.contains($0) } ?? true }
         var replies: [Logs.LogGroup] = []
@@ -45,7 +45,7 @@ extension LogsService {
                     storedBytes: streams.reduce(0) { $0 + $1.bytes }, logGroupClass: "STANDARD", logGroupArn: arn))
         }
         return Logs.DescribeLogGroupsResponse(
-            logGroups: replies, nextToken: stored.count > limit ? replies.last?.logGroupName : nil)
+            logGroups: replies, nextToken: stored.count > limit ? replies.last?.logGroupName.map(LogToken.text(name:)) : nil)
     }
 
     func describeStreams(
@@ -62,7 +62,8 @@ extension LogsService {
         if byTime { streams.sort { ($0.last, $0.tag) < ($1.last, $1.tag) } }
         if request.descending == true { streams.reverse() }
         let start = try request.nextToken.map { token throws(Fault) -> Int in
-            guard let index = streams.firstIndex(where: { $0.tag == token }) else { throw LogsFaults.badToken }
+            let name = try LogToken.name(token)
+            guard let index = streams.firstIndex(where: { $0.tag == name }) else { throw LogsFaults.badToken }
             return index + 1
         }
         let limit = request.limit ?? 50
@@ -78,7 +79,7 @@ extension LogsService {
                     lastEventTimestamp: Int(stream.last.milliseconds),
                     lastIngestionTime: Int(stream.last.milliseconds), uploadSequenceToken: LogToken.text(.forward, 0),
                     arn: "\(arn):log-stream:\(stream.tag)", storedBytes: 0)
-            }, nextToken: rest.count > limit ? page.last?.tag : nil)
+            }, nextToken: rest.count > limit ? page.last.map { LogToken.text(name: $0.tag) } : nil)
     }
 
     func putRetention(

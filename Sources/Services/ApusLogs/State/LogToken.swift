@@ -1,11 +1,21 @@
 import ApusModel
 import ApusStore
+import ApusWire
 
-/// Tokens of the readers: a place in a log, and for GetLogEvents the direction.
+/// Tokens of the readers: a name in a list, or a place in a log, and for GetLogEvents the direction.
 enum LogToken {
     enum Direction: String {
         case forward = "f"
         case backward = "b"
+    }
+
+    static func text(name: String) -> String { Base64.encode(Array(name.utf8)) }
+
+    static func name(_ token: String) throws(Fault) -> String {
+        guard let bytes = Base64.decode(token), let name = String(validating: bytes, as: UTF8.self),
+            !name.utf8.contains(0)
+        else { throw LogsFaults.badToken }
+        return name
     }
 
     static func text(_ direction: Direction, _ sequence: Int64) -> String { "\(direction.rawValue)/\(padded(sequence))/s" }
