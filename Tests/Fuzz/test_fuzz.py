@@ -396,8 +396,7 @@ def verdict(kind, data, answer):
 def fuzzed(tmp_path_factory):
     """A server of its own with one function, `target`."""
     server = Server(tmp_path_factory.mktemp("fuzz")).start()
-    functions = Functions(server)
-    functions.create("def handler(event, context):\n    return event\n", name="target", MemorySize=512)
+    make_target(server)
     yield server
     if server.alive:
         server.stop()
@@ -447,13 +446,17 @@ def run(server, seed, count):
     return [each for wrong, _ in results for each in wrong], total
 
 
+def make_target(server):
+    Functions(server).create("def handler(event, context):\n    return event\n", name="target", MemorySize=512)
+
+
 def clean(server):
-    """Deletes what accidentally valid requests made."""
+    """Deletes what accidentally valid requests made, and makes `target` anew, which they may have changed."""
     client = server.client("lambda")
     for page in client.get_paginator("list_functions").paginate():
         for function in page["Functions"]:
-            if function["FunctionName"] != "target":
-                client.delete_function(FunctionName=function["FunctionName"])
+            client.delete_function(FunctionName=function["FunctionName"])
+    make_target(server)
 
 
 def test_ten_thousand_requests(fuzzed):
