@@ -53,7 +53,8 @@ package enum ZipArchive {
             Result { () throws(ArchiveError) in
                 try withUnicodeNames { () throws(ArchiveError) in
                     let reader = try ZipReader(UnsafeRawBufferPointer(rebasing: memory[directory.prefix...]))
-                    var walk = Walk(tree: EntryTree(nodeLimit: entryLimit), unzippedLimit: unzippedLimit, writer: writer)
+                    var walk = Walk(
+                        tree: EntryTree(nodeLimit: entryLimit), unzippedLimit: unzippedLimit, writer: writer)
                     for entry in directory.entries {
                         guard let header = try reader.next() else {
                             throw ArchiveError(.malformed, "the archive has fewer entries than its directory")

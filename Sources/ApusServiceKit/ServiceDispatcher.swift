@@ -40,6 +40,7 @@ package struct ServiceDispatcher: Sendable {
             guard let row = table[found.name] else { throw Self.notAvailable(found.name) }
             try authorizer.authorize(caller.principal, action: row.action, resource: "*")
             let input = try wire.input(of: request, for: found, in: model)
+            if let member = input.memberWithNull { throw Self.nullCharacter(in: member, model) }
             let context = RequestContext(
                 requestID: id, principal: caller.principal, scope: caller.scope, endpoint: endpoint)
             let output = try await row.run(input, context)
@@ -64,6 +65,14 @@ package struct ServiceDispatcher: Sendable {
             "The operation \(operation) is not available in this version of Apus.")
     }
 
+    /// Ours: names and settings end up where a null character would end them early, in a database and in a process.
+    private static func nullCharacter(in member: String, _ model: ServiceModel) -> Fault {
+        Fault(
+            model.validationCode, status: 400,
+            "1 validation error detected: Value at '\(member)' failed to satisfy constraint: "
+                + "Member must not contain null characters")
+    }
+
     /// The name that each service has for it.
     private static func internalFailure(_ model: ServiceModel) -> Fault {
         let message = "An error occurred and the request cannot be processed."
@@ -77,5 +86,23 @@ package struct ServiceDispatcher: Sendable {
             "No service of this version of Apus has an operation for \(request.method) \(request.path)")
         guard let model = models.first else { return WireResponse(status: 404) }
         return RestJSONProtocol().response(fault, for: nil, in: model, requestID: id)
+    }
+}
+
+extension ShapeValue {
+    /// The name of a member, however deep, whose text or key holds U+0000.
+    fileprivate var memberWithNull: String? {
+        guard case .structure(let members) = self else { return nil }
+        return members.first { $0.value.hasNull }?.key
+    }
+
+    private var hasNull: Bool {
+        switch self {
+        case .string(let text): text.utf8.contains(0)
+        case .list(let items): items.contains { $0.hasNull }
+        case .map(let entries): entries.contains { $0.key.utf8.contains(0) || $0.value.hasNull }
+        case .structure(let members): members.values.contains { $0.hasNull }
+        case .boolean, .integer, .double, .blob, .timestamp: false
+        }
     }
 }

@@ -3,7 +3,8 @@ import ArgumentParser
 struct Apus: ParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "apus",
-        abstract: "Functions without servers to manage, on your own machines: AWS Lambda's API, served by one executable.",
+        abstract:
+            "Functions without servers to manage, on your own machines: AWS Lambda's API, served by one executable.",
         discussion: """
             Start a server with `apus serve --dev`, then `apus deploy DIR` and `apus invoke NAME` from another shell. \
             `eval "$(apus env)"` points the AWS CLI and SDKs at it.

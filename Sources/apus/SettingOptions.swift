@@ -10,7 +10,9 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("The folder of everything durable.", valueName: "dir"))
     var data: String?
 
-    @Option(help: ArgumentHelp("Where to listen (default 127.0.0.1:4566; port 0 takes a free one).", valueName: "host:port"))
+    @Option(
+        help: ArgumentHelp("Where to listen (default 127.0.0.1:4566; port 0 takes a free one).", valueName: "host:port")
+    )
     var listen: String?
 
     @Flag(help: "Take everybody for an administrator; listens on loopback only.")
@@ -25,7 +27,9 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Option(help: "The region of functions (default us-east-1).")
     var region: String?
 
-    @Option(help: ArgumentHelp("Threads for connections and environments (default half of the processors).", valueName: "n"))
+    @Option(
+        help: ArgumentHelp("Threads for connections and environments (default half of the processors).", valueName: "n")
+    )
     var eventLoops: Int?
 
     @Option(help: ArgumentHelp("The folder of runtimes (default: beside the executable).", valueName: "dir"))
@@ -34,7 +38,8 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Let one runtime serve for another; may be repeated.", valueName: "runtime=runtime"))
     var runtimeMap: [String] = []
 
-    @Option(help: ArgumentHelp("Close environments that nobody called for so long (default 10m).", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("Close environments that nobody called for so long (default 10m).", valueName: "duration"))
     var idleTimeout: String?
 
     @Option(help: ArgumentHelp("trace, debug, info, notice (default), warning, error or critical.", valueName: "level"))
@@ -77,7 +82,9 @@ enum ProcessVariables {
         var next = environ
         while let entry = next.pointee {
             let text = String(cString: entry)
-            if let equals = text.firstIndex(of: "=") { variables[String(text[..<equals])] = String(text[text.index(after: equals)...]) }
+            if let equals = text.firstIndex(of: "=") {
+                variables[String(text[..<equals])] = String(text[text.index(after: equals)...])
+            }
             next += 1
         }
         return variables

@@ -4,10 +4,11 @@ import Testing
 struct EntryTreeTests {
     typealias Step = (name: String, kind: EntryTree.Kind)
 
-    @Test(arguments: [
-        ("app.py", [["app.py"]]), ("a/b/c", [["a", "b", "c"]]), ("./a//b/./c/", [["a", "b", "c"]]), ("./", [[]]),
-        ("...", [["..."]]), ("a/..b", [["a", "..b"]]),
-    ] as [(String, [[String]])])
+    @Test(
+        arguments: [
+            ("app.py", [["app.py"]]), ("a/b/c", [["a", "b", "c"]]), ("./a//b/./c/", [["a", "b", "c"]]), ("./", [[]]),
+            ("...", [["..."]]), ("a/..b", [["a", "..b"]]),
+        ] as [(String, [[String]])])
     func namesAreTakenApart(_ name: String, _ expected: [[String]]) throws {
         var tree = EntryTree(nodeLimit: 10)
         let kind: EntryTree.Kind = name.hasSuffix("/") ? .directory : .file
@@ -78,7 +79,8 @@ struct EntryTreeTests {
 
 /// Expects the code, whatever the words.
 func expectFailure(
-    _ code: ArchiveError.Code, sourceLocation: SourceLocation = #_sourceLocation, _ body: () throws(ArchiveError) -> Void
+    _ code: ArchiveError.Code, sourceLocation: SourceLocation = #_sourceLocation,
+    _ body: () throws(ArchiveError) -> Void
 ) {
     do {
         try body()

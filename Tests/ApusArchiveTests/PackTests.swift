@@ -27,7 +27,9 @@ struct PackTests {
     @Test func theSameContentGivesTheSameBytes() throws {
         let folder = try TemporaryFolder()
         for name in ["one", "two"] {
-            for file in name == "one" ? ["a", "b/c", "b/d"] : ["b/d", "a", "b/c"] { try folder.write("\(name)/\(file)", file) }
+            for file in name == "one" ? ["a", "b/c", "b/d"] : ["b/d", "a", "b/c"] {
+                try folder.write("\(name)/\(file)", file)
+            }
         }
         let old = [FileAttributeKey.modificationDate: Date(timeIntervalSince1970: 1_000_000_000)]
         try FileManager.default.setAttributes(old, ofItemAtPath: "\(folder.path)/two/a")
@@ -41,7 +43,10 @@ struct PackTests {
         let kept = [".cache/y", "a/x.py", "node_modules/m/index.js"]
         for file in left + kept { try folder.write(file, "x") }
         let found = try names(ZipArchive.pack(directory: folder.path))
-        #expect(found == [".cache/", ".cache/y", "a/", "a/x.py", "node_modules/", "node_modules/m/", "node_modules/m/index.js"])
+        #expect(
+            found == [
+                ".cache/", ".cache/y", "a/", "a/x.py", "node_modules/", "node_modules/m/", "node_modules/m/index.js",
+            ])
         #expect(try names(ZipArchive.pack(directory: folder.path) { $0 != ".git" && $0 != ".git/config" }).count == 2)
     }
 

@@ -144,7 +144,9 @@ struct ZipArchiveTests {
         Hostile("empty name", .unsafe, [.init("", "x")]),
     ]
 
-    private static func changed(_ entry: ZipFixture.Entry, _ change: (inout ZipFixture.Entry) -> Void) -> ZipFixture.Entry {
+    private static func changed(
+        _ entry: ZipFixture.Entry, _ change: (inout ZipFixture.Entry) -> Void
+    ) -> ZipFixture.Entry {
         var entry = entry
         change(&entry)
         return entry
@@ -153,7 +155,8 @@ struct ZipArchiveTests {
     @Test(arguments: hostile)
     func hostileArchivesAreRefusedAndLeaveNothing(_ hostile: Hostile) throws {
         let bytes = hostile.fixture.bytes
-        expectFailure(hostile.code) { () throws(ArchiveError) in _ = try ZipArchive.inspect(bytes, unzippedLimit: limit) }
+        expectFailure(hostile.code) { () throws(ArchiveError) in _ = try ZipArchive.inspect(bytes, unzippedLimit: limit)
+        }
         let folder = try TemporaryFolder()
         expectFailure(hostile.code) { () throws(ArchiveError) in
             try ZipArchive.unpack(bytes, into: "\(folder.path)/t", unzippedLimit: limit)
@@ -168,7 +171,8 @@ struct ZipArchiveTests {
                 z.writestr("a", bytes(1000))
                 z.filelist.append(z.filelist[0])
             """)
-        expectFailure(.malformed) { () throws(ArchiveError) in _ = try ZipArchive.inspect(overlap, unzippedLimit: limit) }
+        expectFailure(.malformed) { () throws(ArchiveError) in _ = try ZipArchive.inspect(overlap, unzippedLimit: limit)
+        }
     }
 
     @Test(arguments: ["", "x", "PK\u{5}\u{6}", "this is no zip at all, it is a line of text", "\u{1F}\u{8B}"])
@@ -227,7 +231,9 @@ struct ZipArchiveTests {
     @Test func randomBytesAreNoArchive() {
         var random = SplitMix(state: 1)
         for _ in 0..<2000 {
-            var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in UInt8.random(in: 0...255, using: &random) }
+            var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in
+                UInt8.random(in: 0...255, using: &random)
+            }
             bytes += [0x50, 0x4B, 5, 6] + (0..<18).map { _ in UInt8.random(in: 0...3, using: &random) }
             _ = try? ZipArchive.inspect(bytes, unzippedLimit: 100_000)
         }

@@ -19,7 +19,8 @@ struct QuantityTests {
 
 struct ShellTextTests {
     @Test(arguments: [
-        (ShellText.sh, "http://127.0.0.1:4566", "export A=http://127.0.0.1:4566"), (.sh, "it's $x", "export A='it'\\''s $x'"),
+        (ShellText.sh, "http://127.0.0.1:4566", "export A=http://127.0.0.1:4566"),
+        (.sh, "it's $x", "export A='it'\\''s $x'"),
         (.sh, "", "export A=''"), (.sh, "http://[::1]:1", "export A='http://[::1]:1'"),
         (.fish, "a b", "set -gx A 'a b';"), (.fish, "it's \\", "set -gx A 'it\\'s \\\\';"),
     ])

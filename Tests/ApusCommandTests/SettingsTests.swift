@@ -11,7 +11,8 @@ struct SettingsTests {
         if variables["HOME"] == nil { variables["HOME"] = "/home/me" }
         return try Settings(
             SettingSources(
-                flags: flags, environment: variables, file: try file.map { try ConfigurationFile(path: path, text: $0) },
+                flags: flags, environment: variables,
+                file: try file.map { try ConfigurationFile(path: path, text: $0) },
                 isRoot: isRoot, processors: processors))
     }
 
@@ -105,27 +106,33 @@ struct SettingsTests {
         #expect((key == "data" ? settings.data : settings.runtimes) == expected)
     }
 
-    @Test(arguments: [
-        (["XDG_DATA_HOME": "/x"], false, "/x/apus"), (["XDG_DATA_HOME": "relative"], false, "/home/me/.local/share/apus"),
-        (["XDG_DATA_HOME": "/x"], true, "/var/lib/apus"),
-    ] as [([String: String], Bool, String)])
+    @Test(
+        arguments: [
+            (["XDG_DATA_HOME": "/x"], false, "/x/apus"),
+            (["XDG_DATA_HOME": "relative"], false, "/home/me/.local/share/apus"),
+            (["XDG_DATA_HOME": "/x"], true, "/var/lib/apus"),
+        ] as [([String: String], Bool, String)])
     func theDataFolderFollowsXDG(_ environment: [String: String], _ isRoot: Bool, _ expected: String) throws {
         #expect(try settings(environment: environment, isRoot: isRoot).data == expected)
     }
 
-    @Test(arguments: [
-        (SettingKey.listen, "nowhere", "HOST:PORT"), (.listen, "a:99999", "HOST:PORT"), (.dev, "maybe", "true or false"),
-        (.driver, "docker", "linux or process"), (.account, "12", "twelve digits"), (.eventLoops, "0", "1 to 256"),
-        (.idleTimeout, "soon", "duration"), (.idleTimeout, "0s", "duration"), (.logLevel, "loud", "one of"),
-        (.runtimeMap, "python", "pairs"), (.region, "US EAST", "us-east-1"),
-    ] as [(SettingKey, String, String)])
+    @Test(
+        arguments: [
+            (SettingKey.listen, "nowhere", "HOST:PORT"), (.listen, "a:99999", "HOST:PORT"),
+            (.dev, "maybe", "true or false"),
+            (.driver, "docker", "linux or process"), (.account, "12", "twelve digits"), (.eventLoops, "0", "1 to 256"),
+            (.idleTimeout, "soon", "duration"), (.idleTimeout, "0s", "duration"), (.logLevel, "loud", "one of"),
+            (.runtimeMap, "python", "pairs"), (.region, "US EAST", "us-east-1"),
+        ] as [(SettingKey, String, String)])
     func aWrongValueIsNamedWithItsOriginAndWhatIsRight(_ key: SettingKey, _ value: String, _ allowed: String) throws {
         do {
             _ = try settings(environment: [key.variable: value])
             Issue.record("\(value) was accepted")
         } catch let failure as CommandFailure {
             #expect(failure.status == .local)
-            for part in [key.rawValue, value, key.variable, allowed] { #expect(failure.message.contains(part), "\(failure)") }
+            for part in [key.rawValue, value, key.variable, allowed] {
+                #expect(failure.message.contains(part), "\(failure)")
+            }
         }
     }
 
@@ -154,7 +161,9 @@ struct ListenAddressTests {
     @Test(arguments: ["", "host", "host:", "host:x", "host:-1", "host:65536", "::1:80", "a b:1", "http://a:1"])
     func otherTextIsRefused(_ text: String) { #expect(ListenAddress(text) == nil) }
 
-    @Test(arguments: [("0.0.0.0:1", "http://127.0.0.1:1"), ("[::]:1", "http://[::1]:1"), ("[fe80::1]:1", "http://[fe80::1]:1")])
+    @Test(arguments: [
+        ("0.0.0.0:1", "http://127.0.0.1:1"), ("[::]:1", "http://[::1]:1"), ("[fe80::1]:1", "http://[fe80::1]:1"),
+    ])
     func clientsFindTheServer(_ text: String, _ url: String) throws {
         #expect(try #require(ListenAddress(text)).url == url)
         #expect(try Endpoint(url).description == url)

@@ -102,7 +102,8 @@ struct FilterLogEventsTests {
     func timesFarAwayAreNoMistake(_ end: Int) async throws {
         try await LogsFixture.run { fixture in
             await Self.nine(fixture)
-            #expect(try await fixture.filter { $0.endTime = end }.texts.count == (end == 0 ? 0 : 9))
+            let reply = try await fixture.filter { $0.endTime = end }
+            #expect(reply.texts.count == (end == 0 ? 0 : 9))
         }
     }
 

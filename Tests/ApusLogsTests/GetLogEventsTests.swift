@@ -158,7 +158,8 @@ struct GetLogEventsTests {
             let elsewhere = Scope(account: .standard, region: Region("eu-west-1"))
             await fixture.write([("s", 0, "here")])
             await fixture.write([("s", 0, "there")], in: elsewhere)
-            #expect(try await fixture.events().texts == ["here"])
+            let reply = try await fixture.events()
+            #expect(reply.texts == ["here"])
         }
     }
 }

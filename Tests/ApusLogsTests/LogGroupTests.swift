@@ -90,13 +90,13 @@ struct LogGroupTests {
                     request.orderBy = "LastEventTime"
                     request.descending = true
                 } == ["a", "ab", "b", "c"])
-            let fault = try await fault {
+            let unordered = try await fault {
                 _ = try await streams { request in
                     request.orderBy = "LastEventTime"
                     request.logStreamNamePrefix = "a"
                 }
             }
-            #expect(fault?.message == "Cannot order by LastEventTime with a logStreamNamePrefix.")
+            #expect(unordered?.message == "Cannot order by LastEventTime with a logStreamNamePrefix.")
             let stale = try await fault {
                 _ = try await fixture.service.call(
                     Logs.describeLogStreams, .init(logGroupName: LogsFixture.group, nextToken: "none"))

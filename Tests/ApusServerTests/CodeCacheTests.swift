@@ -127,7 +127,9 @@ struct CodeCacheTests {
         var shared = number(20, 2) + number(0, 4) + number(0x21_0000, 4) + number(Int(~checksum), 4)
         shared += number(content.count, 4) + number(content.count, 4) + number(name.utf8.count, 2) + number(0, 2)
         let header = number(0x0403_4B50, 4) + shared + Array(name.utf8) + content
-        let entry = number(0x0201_4B50, 4) + number(0x0314, 2) + shared + number(0, 6) + number(0o100644 << 16, 4) + number(0, 4)
+        let entry =
+            number(0x0201_4B50, 4) + number(0x0314, 2) + shared + number(0, 6) + number(0o100644 << 16, 4)
+            + number(0, 4)
         let directory = entry + Array(name.utf8)
         let end = number(0x0605_4B50, 4) + number(0, 4) + number(1, 2) + number(1, 2) + number(directory.count, 4)
         return header + directory + end + number(header.count, 4) + number(0, 2)

@@ -263,6 +263,14 @@ def test_names_that_are_no_variables(server, name):
         create(client, pack({"app.py": HELLO}), Environment={"Variables": {name: "x"}})
 
 
+@pytest.mark.parametrize("settings", [{"Environment": {"Variables": {"AA": "a\0b"}}}, {"Handler": "app.h\0"}], ids=["value", "handler"])
+def test_texts_that_a_process_cannot_have(client, settings):
+    """No process can be given a NUL byte; better said now than by every call."""
+    call = {"FunctionName": "nul", "Runtime": PYTHON, "Role": ROLE, "Handler": "app.handler", "Code": {"ZipFile": pack({"app.py": HELLO})}}
+    with refused(400, ("InvalidParameterValueException", "ValidationException")):
+        client.create_function(**{**call, **settings})
+
+
 # What an environment may use
 
 def test_tmp_is_as_large_as_promised_and_no_larger(functions):

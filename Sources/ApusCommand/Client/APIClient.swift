@@ -51,7 +51,8 @@ package struct APIClient: Sendable {
 
     private func advice(_ code: String) -> String {
         switch code {
-        case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException", "SignatureDoesNotMatch",
+        case "UnrecognizedClientException", "InvalidClientTokenId", "InvalidSignatureException",
+            "SignatureDoesNotMatch",
             "MissingAuthenticationTokenException", "ExpiredTokenException":
             " (the key comes from \(credentials.origin); `eval \"$(apus env)\"` sets the server's)"
         case "ResourceNotFoundException": " (`apus list` shows what there is)"

@@ -24,7 +24,9 @@ package struct ClientCredentials: Sendable {
     /// The environment's key, else that of the file, else `test`.
     ///
     /// - Parameter usesEnvironment: false leaves `AWS_ACCESS_KEY_ID` out, which `apus env` is about to set.
-    package init(_ settings: Settings, _ environment: [String: String], usesEnvironment: Bool = true) throws(CommandFailure) {
+    package init(
+        _ settings: Settings, _ environment: [String: String], usesEnvironment: Bool = true
+    ) throws(CommandFailure) {
         if usesEnvironment, let key = environment["AWS_ACCESS_KEY_ID"].nonEmpty,
             let secret = environment["AWS_SECRET_ACCESS_KEY"].nonEmpty
         {
@@ -70,7 +72,8 @@ package struct ClientCredentials: Sendable {
             case ENOENT, ENOTDIR: return nil
             case EACCES:
                 throw CommandFailure(
-                    .local, "\(path) is for the server's owner only; run this as that user, or set AWS_ACCESS_KEY_ID and "
+                    .local,
+                    "\(path) is for the server's owner only; run this as that user, or set AWS_ACCESS_KEY_ID and "
                         + "AWS_SECRET_ACCESS_KEY")
             default: throw CommandFailure(.local, "\(path) cannot be read: \(error.reason)")
             }

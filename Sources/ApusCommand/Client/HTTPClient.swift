@@ -36,7 +36,8 @@ package struct HTTPClient: Sendable {
                 return try await read(inbound)
             }
             guard let response else {
-                return .failure(CommandFailure(.unreachable, "\(endpoint) closed the connection before it had answered"))
+                return .failure(
+                    CommandFailure(.unreachable, "\(endpoint) closed the connection before it had answered"))
             }
             return .success(response)
         } catch is NIOConnectionError {

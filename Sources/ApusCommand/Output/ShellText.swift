@@ -15,7 +15,8 @@ package enum ShellText: String, CaseIterable, Sendable {
         let isPlain = value.allSatisfy { $0.isASCII && ($0.isLetter || $0.isNumber || "-_./:@%+=[]".contains($0)) }
         if isPlain, !value.isEmpty, !value.contains("[") { return value }
         switch self {
-        case .sh: return "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+        case .sh:
+            return "'" + value.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
         case .fish:
             let escaped = value.map { $0 == "'" || $0 == "\\" ? "\\\($0)" : String($0) }.joined()
             return "'\(escaped)'"

@@ -20,6 +20,12 @@ package enum Terminal {
         }
     }
 
+    /// Whether the program that reads standard output has ended. A command that waits has to ask: only writing would tell it.
+    package static var isDeserted: Bool {
+        var output = pollfd(fd: 1, events: 0, revents: 0)
+        return poll(&output, 1, 0) > 0 && output.revents & Int16(POLLERR) != 0
+    }
+
     /// To standard error.
     package static func note(_ text: String) {
         let bytes = Array("\(text)\n".utf8)

@@ -41,8 +41,10 @@ package struct ProjectGuess: Equatable, Sendable {
         }
         let subject = chosen.map { "a handler for \($0)" } ?? "the runtime"
         throw CommandFailure(
-            .local, "the files do not tell \(subject); name it with \(chosen == nil ? "--runtime and " : "")--handler "
-                + "(known are app.py, lambda_function.py, main.py, index.mjs, index.js, app.js, bootstrap and their like)")
+            .local,
+            "the files do not tell \(subject); name it with \(chosen == nil ? "--runtime and " : "")--handler "
+                + "(known are app.py, lambda_function.py, main.py, index.mjs, index.js, app.js, bootstrap and their like)"
+        )
     }
 
     private struct Language {
@@ -65,7 +67,9 @@ package struct ProjectGuess: Equatable, Sendable {
     private static func script(_ folder: ProjectFolder, _ language: Language, _ chosen: String?) -> ProjectGuess? {
         var names: [(stem: String, file: String)] = []
         for stem in language.stems {
-            for ending in language.endings where folder.files.contains(stem + ending) { names.append((stem, stem + ending)) }
+            for ending in language.endings where folder.files.contains(stem + ending) {
+                names.append((stem, stem + ending))
+            }
         }
         // A single file of the language is the one that is meant, whatever its name.
         if names.isEmpty {
@@ -93,7 +97,8 @@ package struct ProjectGuess: Equatable, Sendable {
 
     private static func node(_ versions: Versions) -> Language {
         Language(
-            runtime: versions.node, stems: ["index", "app", "handler", "main", "lambda"], endings: [".mjs", ".js", ".cjs"],
+            runtime: versions.node, stems: ["index", "app", "handler", "main", "lambda"],
+            endings: [".mjs", ".js", ".cjs"],
             functions: ["handler", "lambdaHandler", "main"],
             declarations: ["exports.NAME", "const NAME", "function NAME", "as NAME", "NAME:"])
     }

@@ -31,7 +31,9 @@ package enum DurationText {
     ]
 
     private static func number(_ text: Substring) -> Double? {
-        guard text.first?.isNumber == true, text.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) else { return nil }
+        guard text.first?.isNumber == true, text.allSatisfy({ $0.isASCII && ($0.isNumber || $0 == ".") }) else {
+            return nil
+        }
         return Double(text)
     }
 

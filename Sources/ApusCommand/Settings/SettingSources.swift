@@ -40,7 +40,9 @@ struct SettingReader {
     init(_ sources: SettingSources) {
         self.sources = sources
         var values: [AbsoluteConfigKey: ConfigValue] = [:]
-        for (key, value) in sources.flags { values[AbsoluteConfigKey([key.rawValue])] = ConfigValue(stringLiteral: value) }
+        for (key, value) in sources.flags {
+            values[AbsoluteConfigKey([key.rawValue])] = ConfigValue(stringLiteral: value)
+        }
         let variables = sources.environment.filter { $0.key.hasPrefix("APUS_") && !$0.value.isEmpty }
         let environment = EnvironmentVariablesProvider(environmentVariables: variables).prefixKeys(with: "apus")
         var providers: [(provider: any Lookup, origin: (SettingKey) -> SettingOrigin)] = [
@@ -80,7 +82,9 @@ struct SettingReader {
             note(key, text, origin)
             var map: [String: String] = [:]
             for pair in text.split(separator: ",") {
-                let halves = pair.split(separator: "=", omittingEmptySubsequences: false).map { $0.filter { $0 != " " } }
+                let halves = pair.split(separator: "=", omittingEmptySubsequences: false).map {
+                    $0.filter { $0 != " " }
+                }
                 guard halves.count == 2, !halves[0].isEmpty, !halves[1].isEmpty else {
                     throw failure(key, text, origin, "pairs such as python3.12=python3.11")
                 }
@@ -135,7 +139,9 @@ struct SettingReader {
         return nil
     }
 
-    private func failure(_ key: SettingKey, _ text: String, _ origin: SettingOrigin, _ allowed: String) -> CommandFailure {
+    private func failure(
+        _ key: SettingKey, _ text: String, _ origin: SettingOrigin, _ allowed: String
+    ) -> CommandFailure {
         CommandFailure(.local, "\(key.rawValue) is \"\(text)\" (from \(origin)); it must be \(allowed)")
     }
 }
@@ -149,7 +155,9 @@ private struct ProviderLookup<Provider: ConfigProvider>: Lookup {
     let provider: Provider
 
     func text(_ key: AbsoluteConfigKey) throws -> String? {
-        guard case .string(let text)? = try provider.value(forKey: key, type: .string).value?.content else { return nil }
+        guard case .string(let text)? = try provider.value(forKey: key, type: .string).value?.content else {
+            return nil
+        }
         return text
     }
 }
@@ -158,7 +166,9 @@ private struct SnapshotLookup: Lookup {
     let snapshot: YAMLSnapshot
 
     func text(_ key: AbsoluteConfigKey) throws -> String? {
-        guard case .string(let text)? = try snapshot.value(forKey: key, type: .string).value?.content else { return nil }
+        guard case .string(let text)? = try snapshot.value(forKey: key, type: .string).value?.content else {
+            return nil
+        }
         return text
     }
 }

@@ -50,7 +50,9 @@ package struct Settings: Sendable {
 extension Region {
     init?(checking name: String) {
         let isName = !name.isEmpty && name.utf8.count <= 32
-        guard isName, name.allSatisfy({ $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }) else { return nil }
+        guard isName, name.allSatisfy({ $0.isASCII && ($0.isLowercase || $0.isNumber || $0 == "-") }) else {
+            return nil
+        }
         self.init(name)
     }
 }

@@ -34,7 +34,8 @@ struct Deploy: ClientJob {
     @Option(help: ArgumentHelp("Such as 30 or 5m, up to 15m.", valueName: "duration"))
     var timeout: String?
 
-    @Option(name: .customLong("env"), help: ArgumentHelp("A variable of the function; may be repeated.", valueName: "k=v"))
+    @Option(
+        name: .customLong("env"), help: ArgumentHelp("A variable of the function; may be repeated.", valueName: "k=v"))
     var variables: [String] = []
 
     @Option(help: ArgumentHelp("The role that the function runs as.", valueName: "arn"))

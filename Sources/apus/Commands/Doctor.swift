@@ -23,7 +23,10 @@ struct Doctor: Job {
         let isFine = probes.allSatisfy { $0.result != .missing }
         if json {
             let features = probes.map { probe -> JSON in
-                ["feature": .string(probe.feature), "result": .string("\(probe.result)"), "detail": .string(probe.detail)]
+                [
+                    "feature": .string(probe.feature), "result": .string("\(probe.result)"),
+                    "detail": .string(probe.detail),
+                ]
             }
             let languages = runtimes.map { runtime -> JSON in
                 [

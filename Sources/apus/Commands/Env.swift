@@ -26,7 +26,8 @@ struct Env: Job {
         let settings = try options.resolve()
         let credentials = try ClientCredentials(settings, ProcessVariables.all, usesEnvironment: false)
         if credentials.origin == .standard, !settings.isDevelopment {
-            Terminal.note("apus: \(settings.credentialsFile) does not exist yet; test/test works with `apus serve --dev` only")
+            Terminal.note(
+                "apus: \(settings.credentialsFile) does not exist yet; test/test works with `apus serve --dev` only")
         }
         let variables = [
             ("AWS_ENDPOINT_URL", settings.listen.url), ("AWS_ACCESS_KEY_ID", credentials.signing.accessKey),

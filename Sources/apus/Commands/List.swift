@@ -40,7 +40,8 @@ struct List: ClientJob {
 
     private func object(_ function: Lambda.FunctionConfiguration) -> JSON {
         ClientContext.object([
-            ("name", function.functionName.json), ("arn", function.functionArn.json), ("runtime", function.runtime.json),
+            ("name", function.functionName.json), ("arn", function.functionArn.json),
+            ("runtime", function.runtime.json),
             ("handler", function.handler.json), ("memory", function.memorySize.json),
             ("timeout", function.timeout.json), ("size", function.codeSize.json),
             ("sha256", function.codeSha256.json), ("modified", function.lastModified.json),

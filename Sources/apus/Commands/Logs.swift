@@ -25,7 +25,9 @@ struct Logs: ClientJob {
     @OptionGroup var client: ClientOptions
 
     func validate() throws {
-        guard DurationText.parse(since) != nil else { throw ValidationError("--since \(since) must look like 90s, 10m or 2h") }
+        guard DurationText.parse(since) != nil else {
+            throw ValidationError("--since \(since) must look like 90s, 10m or 2h")
+        }
     }
 
     func perform(_ context: ClientContext) async throws {
@@ -38,7 +40,7 @@ struct Logs: ClientJob {
                 print(event, isJSON: context.isJSON)
                 isPrinted = true
             }
-            guard follow else { break }
+            guard follow, !Terminal.isDeserted else { break }
             tail.advance()
             try await Task.sleep(for: .milliseconds(500))
         }

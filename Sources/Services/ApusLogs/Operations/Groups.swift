@@ -100,7 +100,8 @@ extension LogsService {
     private func setRetention(_ days: Int?, _ name: String, _ context: RequestContext) async throws -> EmptyShape {
         var group = try await groups.group(name, context.scope)
         group.value.retention = days
-        try await groups.store.commit([groups.records.put(group.value, name, context.scope, when: .present)])
+        let put = groups.records.put(group.value, name, context.scope, when: .present)
+        guard try await groups.store.commits([put]) else { throw LogsFaults.noSuchGroup }
         return EmptyShape()
     }
 }
