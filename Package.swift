@@ -114,7 +114,7 @@ let package = Package(
 
         tests("ApusModel"),
         tests("ApusServer", ["ApusEngine", "ApusStore", "ApusModel", logging, nioPosix]),
-        tests("ApusCommand", ["ApusShapes", "ApusModel"]),
+        tests("ApusCommand", ["ApusShapes", "ApusWire", "ApusModel"]),
         tests("ApusWire", ["ApusModel", nioCore]),
         tests("ApusShapes", ["ApusWire", "ApusModel", nioCore]),
         tests("ApusStoreSQLite", ["ApusStore", "ApusTesting", "ApusModel"]),
