@@ -61,5 +61,10 @@ package struct DeadlineMissed: Error, CustomStringConvertible {
     let what: String
     let found: String
 
+    package init(what: String, found: String) {
+        self.what = what
+        self.found = found
+    }
+
     package var description: String { "waited in vain for \(what); found \(found.prefix(2000))" }
 }

@@ -15,16 +15,16 @@ struct EngineFailureTests {
                 return "\(runtime.process)"
             }
         } _: { fixture in
-            let revision = Revision.sample(timeout: .milliseconds(100))
+            let revision = Revision.sample(timeout: .seconds(1))
             fixture.publish(revision)
             let id = RequestID()
             #expect(
                 await fixture.call(revision, id: id, payload: "\"hang\"").summary
-                    == #"error {"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \#(id) Error: Task timed out after 0.10 seconds"}"#
+                    == #"error {"errorType":"Sandbox.Timedout","errorMessage":"RequestId: \#(id) Error: Task timed out after 1.00 seconds"}"#
             )
             try await fixture.log.wait(for: "REPORT RequestId: \(id)")
             let lines = fixture.log.texts
-            #expect(lines.contains { $0.hasSuffix("Z \(id) Task timed out after 0.10 seconds\n\n") })
+            #expect(lines.contains { $0.hasSuffix("Z \(id) Task timed out after 1.00 seconds\n\n") })
             #expect(lines.last?.hasSuffix("\tStatus: timeout\n") == true)
             // `/tmp` and all else of the environment stay; the process is another.
             try await fixture.settle(revision)

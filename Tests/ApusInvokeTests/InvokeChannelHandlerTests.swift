@@ -370,7 +370,7 @@ struct InvokeChannelHandlerTests {
             if isKept {
                 #expect(connection.channel.isActive)
             } else {
-                try await connection.channel.closeFuture.get()
+                try await connection.waitForEnd()
             }
         }
     }
@@ -399,7 +399,7 @@ struct InvokeChannelHandlerTests {
             #expect(connection.channel.isActive)
             gate.open()
             #expect(try await connection.reply().body == "1")
-            try await connection.channel.closeFuture.get()
+            try await connection.waitForEnd()
         }
     }
 
@@ -424,7 +424,7 @@ struct InvokeChannelHandlerTests {
             #expect(connection.channel.isActive)
             try await connection.channel.writeAndFlush(HTTPServerResponsePart.end(nil))
             #expect(try await connection.reply().status == 200)
-            try await connection.channel.closeFuture.get()
+            try await connection.waitForEnd()
         }
     }
 

@@ -111,7 +111,17 @@ struct FrontConnection {
     func end() async throws { try await channel.writeInbound(HTTPServerRequestPart.end(nil)) }
 
     func part() async throws -> HTTPServerResponsePart {
-        try await channel.waitForOutboundWrite(as: HTTPServerResponsePart.self)
+        // The channel's own way to wait has no end.
+        for _ in 0..<10_000 {
+            if let part = try await channel.readOutbound(as: HTTPServerResponsePart.self) { return part }
+            try await Task.sleep(for: .milliseconds(1))
+        }
+        throw DeadlineMissed(what: "an answer", found: "nothing")
+    }
+
+    func waitForEnd() async throws {
+        for _ in 0..<10_000 where channel.isActive { try await Task.sleep(for: .milliseconds(1)) }
+        if channel.isActive { throw DeadlineMissed(what: "the end of the connection", found: "it goes on") }
     }
 
     func reply() async throws -> Reply {
