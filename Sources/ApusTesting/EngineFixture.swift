@@ -64,7 +64,9 @@ package struct EngineFixture: Sendable {
 
     /// Returns once every environment of a function is idle: a runtime asks for the next event after its answer was passed on.
     package func settle(_ revision: Revision, qualifier: String = "$LATEST") async throws {
-        guard case .found(.ready(let pool)) = engine.catalog.look(revision.function, qualifier: qualifier) else { return }
+        guard case .found(.ready(let pool)) = engine.catalog.look(revision.function, qualifier: qualifier) else {
+            return
+        }
         for _ in 0..<10_000 {
             if pool.idleCount == pool.environmentCount { return }
             try await Task.sleep(for: .milliseconds(1))

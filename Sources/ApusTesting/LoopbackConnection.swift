@@ -139,7 +139,9 @@ package struct LoopbackError: Error, CustomStringConvertible {
     let step: String
     let errno: Int32
 
-    package var description: String { "\(step): \(errno == 0 ? "the connection ended" : String(cString: strerror(errno)))" }
+    package var description: String {
+        "\(step): \(errno == 0 ? "the connection ended" : String(cString: strerror(errno)))"
+    }
 }
 
 extension sockaddr_in {

@@ -43,16 +43,24 @@ struct EngineFailureTests {
 
     @Test(arguments: [
         EndRow(
-            exit: .init(.code(0)), client: #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited without providing a reason""#,
+            exit: .init(.code(0)),
+            client:
+                #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited without providing a reason""#,
             report: "Runtime.ExitError"),
         EndRow(
-            exit: .init(.code(3)), client: #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 3""#,
+            exit: .init(.code(3)),
+            client:
+                #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: exit status 3""#,
             report: "Runtime.ExitError"),
         EndRow(
-            exit: .init(.signal(11)), client: #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: signal: segmentation fault""#,
+            exit: .init(.signal(11)),
+            client:
+                #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: signal: segmentation fault""#,
             report: "Runtime.ExitError"),
         EndRow(
-            exit: .init(.signal(9), outOfMemory: true), client: #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: signal: killed""#,
+            exit: .init(.signal(9), outOfMemory: true),
+            client:
+                #""Runtime.ExitError","errorMessage":"RequestId: ID Error: Runtime exited with error: signal: killed""#,
             report: "Runtime.OutOfMemory"),
     ])
     func aRuntimeThatEndsDuringACallFailsIt(_ row: EndRow) async throws {
@@ -163,7 +171,8 @@ struct EngineFailureTests {
     }
 
     @Test func anInitThatFailsAgainGivesTheRuntimesError() async throws {
-        let body = #"{"errorMessage":"no module named x","errorType":"Runtime.ImportModuleError","requestId":"","stackTrace":[]}"#
+        let body =
+            #"{"errorMessage":"no module named x","errorType":"Runtime.ImportModuleError","requestId":"","stackTrace":[]}"#
         try await EngineFixture.run { runtime in
             if runtime.process > 2 { return try runtime.serve { _ in "\(runtime.process)" } }
             try runtime.failInit(type: "Runtime.ImportModuleError", body)
@@ -204,7 +213,9 @@ struct EngineFailureTests {
     @Test func aSecondInitHasTheTimeOfTheCall() async throws {
         var limits = Engine.Limits()
         limits.initTimeout = .milliseconds(50)
-        try await EngineFixture.run(limits: limits) { runtime in try runtime.hang() } _: { fixture in
+        try await EngineFixture.run(limits: limits) { runtime in
+            try runtime.hang()
+        } _: { fixture in
             let revision = Revision.sample(timeout: .milliseconds(100))
             fixture.publish(revision)
             let summary = await fixture.call(revision).summary
@@ -265,7 +276,9 @@ struct EngineFailureTests {
         (CodeError.corrupt("hash"), "fault InvalidZipFileException"), (.unavailable("gone"), "fault ServiceException"),
     ])
     func codeThatCannotBeHadIsNotRun(_ error: CodeError, summary: String) async throws {
-        try await EngineFixture.run(code: StubCode(failingWith: error)) { _ in 0 } _: { fixture in
+        try await EngineFixture.run(code: StubCode(failingWith: error)) { _ in
+            0
+        } _: { fixture in
             let revision = Revision.sample()
             fixture.publish(revision)
             #expect(await fixture.call(revision).summary == summary)
@@ -274,7 +287,9 @@ struct EngineFailureTests {
     }
 
     @Test func aRuntimeThatIsNotInstalledIsNamed() async throws {
-        try await EngineFixture.run { _ in 0 } _: { fixture in
+        try await EngineFixture.run { _ in
+            0
+        } _: { fixture in
             let revision = Revision.sample(runtime: "java21")
             fixture.publish(revision)
             guard case .fault(let fault) = await fixture.call(revision).outcome else {

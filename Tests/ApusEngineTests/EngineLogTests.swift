@@ -74,7 +74,10 @@ struct EngineLogTests {
             try await fixture.settle(revision)
             let result = await fixture.call(revision, payload: "2", wantsLogTail: true)
             let lines = String(decoding: try #require(result.logTail), as: UTF8.self).split(separator: "\n")
-            #expect(lines.map { $0.prefix { $0 != ":" } } == ["START RequestId", "from 2", "END RequestId", "REPORT RequestId"])
+            #expect(
+                lines.map { $0.prefix { $0 != ":" } } == [
+                    "START RequestId", "from 2", "END RequestId", "REPORT RequestId",
+                ])
         }
     }
 

@@ -97,7 +97,10 @@ struct FrameSplitterTests {
 
     @Test func whatComesBeforeTheNoiseIsKept() {
         var splitter = FrameSplitter()
-        #expect(splitter.take(ByteBuffer(bytes: Self.frame("first") + Array("12345678\n".utf8))).texts == ["first", "12345678\n"])
+        #expect(
+            splitter.take(ByteBuffer(bytes: Self.frame("first") + Array("12345678\n".utf8))).texts == [
+                "first", "12345678\n",
+            ])
     }
 
     @Test func shortNoiseIsNotLost() {
@@ -152,4 +155,3 @@ struct LogTailTests {
 extension [[UInt8]] {
     fileprivate var texts: [String] { map { String(decoding: $0, as: UTF8.self) } }
 }
-

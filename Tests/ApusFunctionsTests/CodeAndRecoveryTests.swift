@@ -59,7 +59,9 @@ struct CodeLocationTests {
             #expect(!leads(path.dropLast(), query))
             #expect(!leads("/_apus/code/../\(path)", query))
             // Another server's links.
-            #expect(FunctionsFixture(store: fixture.store, time: fixture.time).service.location.blob(path: path, query: query, now: fixture.time.wall) == nil)
+            #expect(
+                FunctionsFixture(store: fixture.store, time: fixture.time).service.location.blob(
+                    path: path, query: query, now: fixture.time.wall) == nil)
         }
     }
 }

@@ -139,7 +139,8 @@ struct CreateFunctionTests {
         var status = 400
     }
 
-    private static let deprecated = "is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
+    private static let deprecated =
+        "is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
 
     static let refusals: [Refusal] = [
         Refusal(
@@ -156,7 +157,9 @@ struct CreateFunctionTests {
             message: "The runtime parameter of go1.x \(deprecated)"),
         Refusal(
             testDescription: "runtime in capitals", change: { $0.runtime = "Python3.12" },
-            message: "Value Python3.12 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs20.x, nodejs22.x, nodejs24.x, python3.10, python3.11, python3.12, python3.13, python3.14, java8.al2, java11, java17, java21, java25, dotnet8, dotnet10, ruby3.2, ruby3.3, ruby3.4, ruby4.0, provided.al2, provided.al2023] or be a valid ARN"),
+            message:
+                "Value Python3.12 at 'runtime' failed to satisfy constraint: Member must satisfy enum value set: [nodejs20.x, nodejs22.x, nodejs24.x, python3.10, python3.11, python3.12, python3.13, python3.14, java8.al2, java11, java17, java21, java25, dotnet8, dotnet10, ruby3.2, ruby3.3, ruby3.4, ruby4.0, provided.al2, provided.al2023] or be a valid ARN"
+        ),
         Refusal(
             testDescription: "runtime that is not installed", change: { $0.runtime = "java21" },
             message: "The runtime java21 is not available on this host: no java found on PATH"),
@@ -194,33 +197,41 @@ struct CreateFunctionTests {
             message: "This host runs functions for \(hostArchitecture) only."),
         Refusal(
             testDescription: "reserved variables",
-            change: { $0.environment = Lambda.Environment(variables: ["AWS_REGION": "x", "OK": "1", "_HANDLER": "y"]) },
-            message: "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION, _HANDLER"
+            change: {
+                $0.environment = Lambda.Environment(variables: ["AWS_REGION": "x", "OK": "1", "_HANDLER": "y"])
+            },
+            message:
+                "Lambda was unable to configure your environment variables because the environment variables you have provided contains reserved keys that are currently not supported for modification. Reserved keys used in this request: AWS_REGION, _HANDLER"
         ),
         Refusal(
             testDescription: "timeout above 900 s", change: { $0.timeout = 901 },
-            message: "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900",
+            message:
+                "1 validation error detected: Value '901' at 'timeout' failed to satisfy constraint: Member must have value less than or equal to 900",
             code: "ValidationException"),
         Refusal(
             testDescription: "memory above 10,240 MB", change: { $0.memorySize = 10_241 },
-            message: "1 validation error detected: Value '10241' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240",
+            message:
+                "1 validation error detected: Value '10241' at 'memorySize' failed to satisfy constraint: Member must have value less than or equal to 10240",
             code: "ValidationException"),
         Refusal(
-            testDescription: "qualified name", change: { $0.functionName = "arn:aws:lambda:eu-west-1:000000000000:function:f" },
+            testDescription: "qualified name",
+            change: { $0.functionName = "arn:aws:lambda:eu-west-1:000000000000:function:f" },
             message: "Functions from 'eu-west-1' are not reachable in this region ('us-east-1')",
             code: "ResourceNotFoundException", status: 404),
     ]
 
     #if arch(arm64)
-        private static let hostArchitecture = "arm64"
+    private static let hostArchitecture = "arm64"
     #else
-        private static let hostArchitecture = "x86_64"
+    private static let hostArchitecture = "x86_64"
     #endif
 
     @Test(arguments: refusals)
     func whatCannotBeIsRefusedInAWSsWords(_ refusal: Refusal) async throws {
         try await FunctionsFixture.run { fixture in
-            let fault = try await fault { try await fixture.create(refusal.testDescription.filter(\.isLetter), refusal.change) }
+            let fault = try await fault {
+                try await fixture.create(refusal.testDescription.filter(\.isLetter), refusal.change)
+            }
             #expect(fault == Fault(refusal.code, status: refusal.status, refusal.message))
             // A refused creation leaves nothing behind.
             let listed = try await fixture.service.call(Lambda.listFunctions, Lambda.ListFunctionsRequest())
@@ -247,7 +258,9 @@ struct CreateFunctionTests {
             let longest = String(repeating: "x", count: 4096 - 8)
             try await fixture.create { $0.environment = Lambda.Environment(variables: ["A": longest]) }
             let fault = try await fault {
-                try await fixture.create("other") { $0.environment = Lambda.Environment(variables: ["A": longest + "x"]) }
+                try await fixture.create("other") {
+                    $0.environment = Lambda.Environment(variables: ["A": longest + "x"])
+                }
             }
             #expect(
                 fault?.message

@@ -55,7 +55,9 @@ struct FunctionsFixture {
     /// Does what the reconciler does in the background.
     func settle() async throws { try await service.reconciler.recover() }
 
-    func configuration(_ name: String = "hello", _ qualifier: String? = nil) async throws -> Lambda.FunctionConfiguration {
+    func configuration(
+        _ name: String = "hello", _ qualifier: String? = nil
+    ) async throws -> Lambda.FunctionConfiguration {
         try await service.call(
             Lambda.getFunctionConfiguration,
             Lambda.GetFunctionConfigurationRequest(functionName: name, qualifier: qualifier))

@@ -83,7 +83,8 @@ struct TagTests {
         try await FunctionsFixture.run { fixture in
             try await fixture.create { $0.tags = ["a": "1"] }
             let before = try await fixture.configuration().revisionId
-            _ = try await fixture.service.call(Lambda.tagResource, .init(resource: Self.arn, tags: ["a": "2", "b": "3"]))
+            _ = try await fixture.service.call(
+                Lambda.tagResource, .init(resource: Self.arn, tags: ["a": "2", "b": "3"]))
             #expect(try await Self.tags(fixture) == ["a": "2", "b": "3"])
             #expect(try await fixture.configuration().revisionId != before)
             _ = try await fixture.service.call(Lambda.untagResource, .init(resource: Self.arn, tagKeys: ["a", "none"]))
@@ -106,15 +107,26 @@ struct TagTests {
     }
 
     @Test(arguments: [
-        ("arn:aws:lambda:us-east-1:000000000000:function:hello:1", 400, "Tags on function aliases and versions are not supported. Please specify a function ARN."),
-        ("arn:aws:lambda:us-east-1:000000000000:layer:hello", 404, "Resource not found: arn:aws:lambda:us-east-1:000000000000:layer:hello"),
+        (
+            "arn:aws:lambda:us-east-1:000000000000:function:hello:1", 400,
+            "Tags on function aliases and versions are not supported. Please specify a function ARN."
+        ),
+        (
+            "arn:aws:lambda:us-east-1:000000000000:layer:hello", 404,
+            "Resource not found: arn:aws:lambda:us-east-1:000000000000:layer:hello"
+        ),
         ("hello", 404, "Resource not found: hello"),
-        ("arn:aws:lambda:us-east-1:000000000000:function:none", 404, "Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"),
+        (
+            "arn:aws:lambda:us-east-1:000000000000:function:none", 404,
+            "Function not found: arn:aws:lambda:us-east-1:000000000000:function:none"
+        ),
     ])
     func tagsAreOfFunctionsOnly(_ resource: String, status: Int, message: String) async throws {
         try await FunctionsFixture.run { fixture in
             try await fixture.create(publish: true)
-            let fault = try await fault { _ = try await fixture.service.call(Lambda.listTags, .init(resource: resource)) }
+            let fault = try await fault {
+                _ = try await fixture.service.call(Lambda.listTags, .init(resource: resource))
+            }
             #expect(fault?.status == status)
             #expect(fault?.message == message)
         }

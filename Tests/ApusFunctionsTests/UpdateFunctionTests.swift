@@ -121,10 +121,12 @@ struct UpdateFunctionTests {
             let reply = try await fixture.updateCode("v2") { $0.dryRun = true }
             #expect(reply.codeSha256 != before.codeSha256)
             #expect(try await fixture.configuration() == before)
-            let bad = try await fault { try await fixture.updateCode("v2") { request in
-                request.dryRun = true
-                request.zipFile = [1, 2, 3]
-            } }
+            let bad = try await fault {
+                try await fixture.updateCode("v2") { request in
+                    request.dryRun = true
+                    request.zipFile = [1, 2, 3]
+                }
+            }
             #expect(bad?.message.hasPrefix("Could not unzip uploaded file.") == true)
         }
     }
@@ -171,7 +173,10 @@ struct UpdateFunctionTests {
                 ("The runtime parameter of nodejs14.x", { $0.runtime = "nodejs14.x" }),
                 ("The runtime java21 is not available on this host", { $0.runtime = "java21" }),
                 ("The parameter Layers is not available", { $0.layers = ["l"] }),
-                ("Lambda was unable to configure", { $0.environment = Lambda.Environment(variables: ["AWS_REGION": "x"]) }),
+                (
+                    "Lambda was unable to configure",
+                    { $0.environment = Lambda.Environment(variables: ["AWS_REGION": "x"]) }
+                ),
                 ("1 validation error detected: Value '901'", { $0.timeout = 901 }),
             ]
             for (message, change) in requests {

@@ -110,7 +110,8 @@ struct VersionTests {
                     == "Function not found: arn:aws:lambda:us-east-1:000000000000:function:hello:live")
             let latest = try await fixture.configuration("hello", "$LATEST")
             #expect(latest.functionArn == "arn:aws:lambda:us-east-1:000000000000:function:hello:$LATEST")
-            #expect(try await fixture.configuration().functionArn == "arn:aws:lambda:us-east-1:000000000000:function:hello")
+            #expect(
+                try await fixture.configuration().functionArn == "arn:aws:lambda:us-east-1:000000000000:function:hello")
         }
     }
 

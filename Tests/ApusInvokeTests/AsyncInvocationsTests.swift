@@ -157,7 +157,11 @@ struct AsyncInvocationsTests {
             fixture.engine.publish(revision)
             // It is accepted while the function can be called, and run when it cannot.
             try await fixture.store.enqueue(
-                [NewMessage(id: "id", body: Array("{}".utf8), attributes: ["qualifier": "$LATEST"], due: fixture.time.wall + .seconds(5))],
+                [
+                    NewMessage(
+                        id: "id", body: Array("{}".utf8), attributes: ["qualifier": "$LATEST"],
+                        due: fixture.time.wall + .seconds(5))
+                ],
                 to: fixture.queue(revision))
             fixture.engine.engine.suspend(revision.function, qualifier: "$LATEST", state: "Pending")
             fixture.time.advance(by: .seconds(5))
@@ -170,7 +174,9 @@ struct AsyncInvocationsTests {
     }
 
     @Test func anEventOfAFunctionThatIsGoneIsDropped() async throws {
-        try await Self.run { runtime in try runtime.serve { $0.body } } _: { fixture in
+        try await Self.run { runtime in
+            try runtime.serve { $0.body }
+        } _: { fixture in
             let revision = Revision.sample("gone")
             try await fixture.store.enqueue(
                 [NewMessage(id: "id", body: [], attributes: ["qualifier": "$LATEST"], due: fixture.time.wall)],

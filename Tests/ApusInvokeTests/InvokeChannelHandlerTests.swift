@@ -185,7 +185,8 @@ struct InvokeChannelHandlerTests {
             #expect(reply.headers["x-amzn-ErrorType"] == ["ResourceConflictException"])
             #expect(
                 reply.body.contains(
-                    "The operation cannot be performed at this time. The function is currently in the following state: Pending"))
+                    "The operation cannot be performed at this time. The function is currently in the following state: Pending"
+                ))
         }
     }
 
@@ -234,18 +235,22 @@ struct InvokeChannelHandlerTests {
     static let checks: [Check] = [
         Check(
             headers: [("X-Amz-Invocation-Type", "event")], code: "ValidationException",
-            message: "1 validation error detected: Value 'event' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
+            message:
+                "1 validation error detected: Value 'event' at 'invocationType' failed to satisfy constraint: Member must satisfy enum value set: [Event, RequestResponse, DryRun]"
         ),
         Check(
             headers: [("X-Amz-Log-Type", "All")], code: "ValidationException",
-            message: "1 validation error detected: Value 'All' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]"
+            message:
+                "1 validation error detected: Value 'All' at 'logType' failed to satisfy constraint: Member must satisfy enum value set: [None, Tail]"
         ),
         Check(
             body: "{", code: "InvalidRequestContentException",
-            message: "Could not parse request body into json: Could not parse payload into json: Unexpected end-of-input"),
+            message:
+                "Could not parse request body into json: Could not parse payload into json: Unexpected end-of-input"),
         Check(
             body: "{\"a\": nope}", code: "InvalidRequestContentException",
-            message: "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'nope'"),
+            message:
+                "Could not parse request body into json: Could not parse payload into json: Unrecognized token 'nope'"),
         Check(
             body: "1 2", code: "InvalidRequestContentException",
             message: "Could not parse request body into json: Could not parse payload into json: "),
@@ -261,7 +266,9 @@ struct InvokeChannelHandlerTests {
             code: "InvalidRequestContentException",
             message: "Client context must be a valid Base64-encoded JSON object."),
         Check(
-            headers: [("X-Amz-Client-Context", Base64.encode(Array("\"\(String(repeating: "x", count: 2686))\"".utf8)))],
+            headers: [
+                ("X-Amz-Client-Context", Base64.encode(Array("\"\(String(repeating: "x", count: 2686))\"".utf8)))
+            ],
             code: "InvalidRequestContentException",
             message: "Client context must be a valid Base64-encoded JSON object."),
         Check(
@@ -320,7 +327,10 @@ struct InvokeChannelHandlerTests {
             let reply = try await connection.reply()
             #expect(reply.status == status)
             if status == 200 { #expect(reply.body == "\(size)") }
-            if status == 413 { #expect(reply.body.contains("Request must be smaller than 6291456 bytes for the InvokeFunction operation")) }
+            if status == 413 {
+                #expect(
+                    reply.body.contains("Request must be smaller than 6291456 bytes for the InvokeFunction operation"))
+            }
             // The connection goes on.
             try await connection.send(Self.path, body: "1")
             #expect(try await connection.reply().status == 200)

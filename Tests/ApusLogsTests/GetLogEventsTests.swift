@@ -139,7 +139,8 @@ struct GetLogEventsTests {
     @Test func aGroupIsNamedOnce() async throws {
         try await LogsFixture.run { fixture in
             await fixture.write([("s", 0, "x")])
-            for identifier in [LogsFixture.group, "arn:aws:logs:us-east-1:000000000000:log-group:\(LogsFixture.group)"] {
+            for identifier in [LogsFixture.group, "arn:aws:logs:us-east-1:000000000000:log-group:\(LogsFixture.group)"]
+            {
                 let reply = try await fixture.events { request in
                     request.logGroupName = nil
                     request.logGroupIdentifier = identifier

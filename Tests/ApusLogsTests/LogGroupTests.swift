@@ -32,7 +32,8 @@ struct LogGroupTests {
         try await LogsFixture.run { fixture in
             for name in ["/aws/lambda/b", "/aws/lambda/a", "/own/a", "other"] { try await Self.create(name, fixture) }
             func names(_ request: Logs.DescribeLogGroupsRequest) async throws -> [String] {
-                try await fixture.service.call(Logs.describeLogGroups, request).logGroups?.compactMap(\.logGroupName) ?? []
+                try await fixture.service.call(Logs.describeLogGroups, request).logGroups?.compactMap(\.logGroupName)
+                    ?? []
             }
             #expect(try await names(.init()) == ["/aws/lambda/a", "/aws/lambda/b", "/own/a", "other"])
             #expect(try await names(.init(logGroupNamePrefix: "/aws/")) == ["/aws/lambda/a", "/aws/lambda/b"])

@@ -106,7 +106,8 @@ struct HTTPRequestDecoderTests {
     }
 
     @Test(arguments: [
-        Input("x\r\n"), "\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n", "5 \r\nhello\r\n", "5\nhello\r\n", "123456789\r\n",
+        Input("x\r\n"), "\r\n", "-5\r\nhello\r\n", "0x5\r\nhello\r\n", "5 \r\nhello\r\n", "5\nhello\r\n",
+        "123456789\r\n",
         "5\r\nhelloX\r\n", "5\r\nhello\n", "5\r\nhello\r\r\n", Input("5;" + String(repeating: "e", count: 300)),
         "0\r\nno colon\r\n\r\n", "0\r\n: x\r\n\r\n", "0\r\na b: x\r\n\r\n", "0\r\na: x\ry\r\n\r\n", "0\r\n\n",
     ])

@@ -94,7 +94,9 @@ private final class Delegate: RuntimeAPIDelegate {
     func runtimeIsReady(initialized: Bool) { note("ready \(initialized)") }
     func runtimeIsNotReady() { note("not ready") }
     func runtimeMisbehaved() { note("misbehaved") }
-    func runtimeInitFailed(_ error: RuntimeErrorReport) { note("init error \(error.type) \(String(buffer: error.body))") }
+    func runtimeInitFailed(_ error: RuntimeErrorReport) {
+        note("init error \(error.type) \(String(buffer: error.body))")
+    }
 
     func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome) {
         switch outcome {

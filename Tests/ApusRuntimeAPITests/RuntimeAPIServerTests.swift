@@ -100,7 +100,10 @@ struct RuntimeAPIServerTests {
     @Test func anAnswerMayComeInChunksAndPieces() async throws {
         try await RuntimeAPIFixture.run { fixture in
             let runtime = try await fixture.work()
-            for piece in ["POST \(Self.response("id-1")) HT", "TP/1.1\r\nTransfer-Encoding: chun", "ked\r\n\r\n3\r\n\"o", "k\r\n1\r\n\"\r\n0\r", "\n\r\n"] {
+            for piece in [
+                "POST \(Self.response("id-1")) HT", "TP/1.1\r\nTransfer-Encoding: chun", "ked\r\n\r\n3\r\n\"o",
+                "k\r\n1\r\n\"\r\n0\r", "\n\r\n",
+            ] {
                 try runtime.send(piece)
             }
             #expect(try runtime.reply().status == 202)
@@ -111,7 +114,8 @@ struct RuntimeAPIServerTests {
     @Test func aClientThatAsksForConsentGetsIt() async throws {
         try await RuntimeAPIFixture.run { fixture in
             let runtime = try await fixture.work()
-            try runtime.send("POST \(Self.response("id-1")) HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
+            try runtime.send(
+                "POST \(Self.response("id-1")) HTTP/1.1\r\nContent-Length: 2\r\nExpect: 100-continue\r\n\r\n")
             #expect(try runtime.reply().status == 100)
             try runtime.send("{}")
             #expect(try runtime.reply().status == 202)
@@ -133,7 +137,8 @@ struct RuntimeAPIServerTests {
     @Test(arguments: [
         (nil, "Runtime.Unknown"), ("", "Runtime.Unknown"), ("Runtime.ImportModuleError", "Runtime.ImportModuleError"),
         ("Function.Broken", "Function.Broken"), ("Function.broken", "Function.Unknown"),
-        ("Function.Bro ken", "Function.Unknown"), ("Function.A.B", "Function.Unknown"), ("Function.", "Function.Unknown"),
+        ("Function.Bro ken", "Function.Unknown"), ("Function.A.B", "Function.Unknown"),
+        ("Function.", "Function.Unknown"),
         ("Runtime.X1", "Runtime.Unknown"), ("Runtime.X", "Runtime.Unknown"), ("ValueError", "Runtime.Unknown"),
         ("runtime.Broken", "Runtime.Unknown"), ("Runtime.Bröken", "Runtime.Unknown"),
     ])
@@ -168,7 +173,8 @@ struct RuntimeAPIServerTests {
             #expect(reply.status == 403)
             #expect(
                 reply.text
-                    == "{\"errorMessage\":\"State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}\n")
+                    == "{\"errorMessage\":\"State transition is not allowed\",\"errorType\":\"InvalidStateTransition\"}\n"
+            )
             #expect(try runtime.call("POST", Self.error("id-1"), body: []).status == 403)
             try await fixture.expect(["ready true", "response id-1 success 1"])
         }
@@ -250,7 +256,8 @@ struct RuntimeAPIServerTests {
             func report() throws -> Int {
                 try runtime.call(
                     "POST", "/2018-06-01/runtime/init/error",
-                    headers: [("Lambda-Runtime-Function-Error-Type", "Runtime.ImportModuleError")], body: Array(body.utf8)
+                    headers: [("Lambda-Runtime-Function-Error-Type", "Runtime.ImportModuleError")],
+                    body: Array(body.utf8)
                 ).status
             }
             #expect(try report() == 202)
@@ -288,7 +295,8 @@ struct RuntimeAPIServerTests {
             #expect(reply.status == 413)
             #expect(reply.text.contains("RequestEntityTooLarge"))
             try await fixture.expect(
-                last: #"response id-1 unusable Function.ResponseSizeTooLarge {"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#
+                last:
+                    #"response id-1 unusable Function.ResponseSizeTooLarge {"errorMessage":"Response payload size exceeded maximum allowed payload size (6291556 bytes).","errorType":"Function.ResponseSizeTooLarge"}"#
             )
             // The next event can be taken all the same.
             try runtime.send("GET \(Self.next) HTTP/1.1\r\n\r\n")

@@ -122,7 +122,8 @@ struct AuthorizerTests {
         try AdministratorsOnly().authorize(role, action: "sts:GetCallerIdentity", resource: "*")
         try AdministratorsOnly().authorize(.root(of: .standard), action: "lambda:DeleteFunction", resource: "*")
         let fault = try #require(throws: Fault.self) {
-            try AdministratorsOnly().authorize(role, action: "lambda:InvokeFunction", resource: "arn:aws:lambda:r:a:function:g")
+            try AdministratorsOnly().authorize(
+                role, action: "lambda:InvokeFunction", resource: "arn:aws:lambda:r:a:function:g")
         }
         #expect(
             fault

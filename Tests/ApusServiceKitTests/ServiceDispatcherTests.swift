@@ -38,7 +38,12 @@ struct ServiceDispatcherTests {
             logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let request = WireRequest(
             method: method, target: target,
-            headers: ["Host": "x", "Authorization": "AWS4-HMAC-SHA256 Credential=123456789012/20261124/eu-west-1/lambda/aws4_request, SignedHeaders=host, Signature=00", "X-Amz-Date": "20261124T080000Z"],
+            headers: [
+                "Host": "x",
+                "Authorization":
+                    "AWS4-HMAC-SHA256 Credential=123456789012/20261124/eu-west-1/lambda/aws4_request, SignedHeaders=host, Signature=00",
+                "X-Amz-Date": "20261124T080000Z",
+            ],
             body: ByteBuffer())
         let response = await dispatcher.respond(to: request, endpoint: "http://here")
         return (
@@ -50,7 +55,9 @@ struct ServiceDispatcherTests {
         let reply = await respond("GET", "/2015-03-31/functions/hello")
         #expect(reply.status == 200)
         #expect(reply.text.contains(#""FunctionName":"hello""#))
-        #expect(reply.text.contains(#""Description":"123456789012\/eu-west-1 http:\/\/here""#) || reply.text.contains(#""Description":"123456789012/eu-west-1 http://here""#))
+        #expect(
+            reply.text.contains(#""Description":"123456789012\/eu-west-1 http:\/\/here""#)
+                || reply.text.contains(#""Description":"123456789012/eu-west-1 http://here""#))
         #expect(reply.headers["x-amzn-RequestId"]?.utf8.count == 36)
     }
 
