@@ -125,11 +125,15 @@ let package = Package(
         tests("ApusServiceKit", ["ApusTesting", "ApusShapes", "ApusWire", "ApusStore", "ApusModel", logging, nioCore]),
         tests(
             "ApusFunctions",
-            ["ApusTesting", "ApusArchive", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", logging]),
+            [
+                "ApusTesting", "ApusArchive", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel",
+                logging,
+            ]),
         tests(
             "ApusInvoke",
             [
-                "ApusTesting", "ApusEngine", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel", lifecycle,
+                "ApusTesting", "ApusEngine", "ApusServiceKit", "ApusShapes", "ApusStore", "ApusWire", "ApusModel",
+                lifecycle,
                 logging, nioCore, nioHTTP1, .product(name: "NIOEmbedded", package: "swift-nio"),
             ]),
         tests(

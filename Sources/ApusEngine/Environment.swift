@@ -1,7 +1,7 @@
-import Logging
 import ApusModel
 import ApusRuntimeAPI
 import ApusSandbox
+import Logging
 import NIOCore
 
 /// One execution environment: carries out what ``EnvironmentState`` decides. Lives on one event loop.
@@ -36,7 +36,8 @@ final class Environment: RuntimeAPIDelegate {
     private var isRestarting = false
 
     init(
-        id: EnvironmentID, revision: Revision, services: EnvironmentServices, pool: EnvironmentPool, eventLoop: any EventLoop
+        id: EnvironmentID, revision: Revision, services: EnvironmentServices, pool: EnvironmentPool,
+        eventLoop: any EventLoop
     ) {
         self.id = id
         self.revision = revision

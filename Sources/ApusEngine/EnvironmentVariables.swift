@@ -12,7 +12,10 @@ enum EnvironmentVariables {
             ("LANG", "en_US.UTF-8"),
             ("TZ", ":UTC"),
             ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
-            ("LD_LIBRARY_PATH", "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"),
+            (
+                "LD_LIBRARY_PATH",
+                "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+            ),
             ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
         ]
         for (name, value) in bundle.variables + revision.variables { set(name, value, in: &values) }

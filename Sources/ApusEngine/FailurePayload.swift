@@ -39,7 +39,8 @@ package enum FailurePayload {
         case .code(let code): return "Runtime exited with error: exit status \(code)"
         case .signal(let signal): return "Runtime exited with error: signal: \(name(ofSignal: signal))"
         case .notExecutable(let error):
-            return error == 2 ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
+            return error == 2
+                ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
                 : "fork/exec: \(error == 8 ? "exec format error" : "permission denied")"
         }
     }

@@ -23,7 +23,8 @@ package struct RuntimeBundle: Sendable {
     package var version: String
 
     package init(
-        id: String, arguments: [String], mounts: [SandboxSpecification.Mount], variables: [(name: String, value: String)],
+        id: String, arguments: [String], mounts: [SandboxSpecification.Mount],
+        variables: [(name: String, value: String)],
         executionEnvironment: String?, hasFramedLogs: Bool, version: String
     ) {
         self.id = id

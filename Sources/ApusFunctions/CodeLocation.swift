@@ -35,7 +35,8 @@ package struct CodeLocation: Sendable {
     }
 
     private func signature(_ text: String, _ expires: Int64) -> String {
-        HMAC<SHA256>.authenticationCode(for: Array("\(text)\n\(expires)".utf8), using: key).reduce(into: "") { hex, byte in
+        HMAC<SHA256>.authenticationCode(for: Array("\(text)\n\(expires)".utf8), using: key).reduce(into: "") {
+            hex, byte in
             hex += String(byte >> 4, radix: 16) + String(byte & 15, radix: 16)
         }
     }

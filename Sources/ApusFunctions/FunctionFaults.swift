@@ -16,7 +16,8 @@ enum FunctionFaults {
     static func notActive(_ state: String) -> Fault {
         Fault(
             "ResourceConflictException", status: 409,
-            "The operation cannot be performed at this time. The function is currently in the following state: \(state)")
+            "The operation cannot be performed at this time. The function is currently in the following state: \(state)"
+        )
     }
 
     static let revisionMismatch = Fault(
@@ -34,7 +35,8 @@ enum FunctionFaults {
         "$LATEST version cannot be deleted without deleting the function.")
 
     static let zipTooLarge = Fault(
-        "RequestEntityTooLargeException", status: 413, "Zipped size must be smaller than \(CodeRules.zippedLimit) bytes")
+        "RequestEntityTooLargeException", status: 413, "Zipped size must be smaller than \(CodeRules.zippedLimit) bytes"
+    )
 
     static let unzippedTooLarge = Fault.invalidParameter(
         "Unzipped size must be smaller than \(CodeRules.unzippedLimit) bytes")

@@ -1,5 +1,5 @@
-package import ApusModel
 import ApusEngine
+package import ApusModel
 import ApusServiceKit
 import ApusWire
 package import NIOCore

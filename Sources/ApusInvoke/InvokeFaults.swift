@@ -5,7 +5,8 @@ enum InvokeFaults {
     static func notReady(_ state: String) -> Fault {
         Fault(
             "ResourceConflictException", status: 409,
-            "The operation cannot be performed at this time. The function is currently in the following state: \(state)")
+            "The operation cannot be performed at this time. The function is currently in the following state: \(state)"
+        )
     }
 
     static func payloadTooLarge(limit: Int) -> Fault {

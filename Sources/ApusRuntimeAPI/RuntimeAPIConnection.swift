@@ -99,7 +99,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         isTooLarge = false
         call = route(head)
         if head.expectsContinue {
-            context.writeAndFlush(wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
     }
 
@@ -169,7 +170,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         switch answer {
         case .accepted:
             buffer.writeStaticString(
-                "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n")
+                "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
+            )
         case .pong:
             buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong")
         case .refusal(let status, let type, let message):

@@ -205,4 +205,3 @@ package struct SandboxError: Error, Equatable, Sendable, CustomStringConvertible
 
     package var description: String { "\(step) for \(subject): \(String(cString: strerror(errno)))" }
 }
-

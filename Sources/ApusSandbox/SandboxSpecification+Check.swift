@@ -22,7 +22,8 @@ extension SandboxSpecification {
             temporaryBytes >= 0
         else { throw refuse("the limits", EINVAL) }
         // What follows a NUL would be lost to a C string.
-        let texts = [code] + arguments + variables.flatMap { [$0.name, $0.value] } + mounts.flatMap { [$0.source, $0.target] }
+        let texts =
+            [code] + arguments + variables.flatMap { [$0.name, $0.value] } + mounts.flatMap { [$0.source, $0.target] }
         guard texts.allSatisfy({ !$0.utf8.contains(0) }) else { throw refuse("the texts", EINVAL) }
         guard variables.allSatisfy({ !$0.name.isEmpty && !$0.name.utf8.contains(UInt8(ascii: "=")) }) else {
             throw refuse("the variables' names", EINVAL)

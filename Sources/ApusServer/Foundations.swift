@@ -11,7 +11,8 @@ package struct Foundations: Sendable {
     /// - Throws: ``StartError`` with what to do about it.
     package init(_ settings: ServerSettings, instanceSuffix: String = "") throws {
         guard !settings.isDevelopment || settings.isLoopback else {
-            throw StartError("--dev takes everybody for an administrator, so it listens on loopback only, not on \(settings.host)")
+            throw StartError(
+                "--dev takes everybody for an administrator, so it listens on loopback only, not on \(settings.host)")
         }
         self.settings = settings
         places = try Places(settings, instanceSuffix: instanceSuffix)
@@ -23,7 +24,8 @@ package struct Foundations: Sendable {
         case .linux:
             guard geteuid() == 0 else {
                 throw StartError(
-                    "isolated environments need root here. Run it with sudo, or choose --driver process, which isolates nothing.")
+                    "isolated environments need root here. Run it with sudo, or choose --driver process, which isolates nothing."
+                )
             }
             do throws(SandboxError) {
                 let launcher = try Launcher(path: places.launcher)
@@ -32,7 +34,9 @@ package struct Foundations: Sendable {
                     launcher, LinuxSettings(instance: places.instance, sources: [places.code, places.runtimes]))
             } catch {
                 if error.errno == EADDRINUSE {
-                    throw StartError("another server is running with the data folder \(places.data); stop it first, or choose another with --data")
+                    throw StartError(
+                        "another server is running with the data folder \(places.data); stop it first, or choose another with --data"
+                    )
                 }
                 throw StartError("environments cannot be isolated on this host: \(error). `apus doctor` says more.")
             }

@@ -24,7 +24,8 @@ struct Places {
         launcher = "\(bin)/apus-launcher"
         runtimes = try Self.resolved(try settings.runtimes ?? Self.runtimes(near: bin))
         let volatile = "/run/apus"
-        let base = geteuid() == 0 && (try? Self.makeFolder(volatile, mode: 0o711)) != nil ? "\(volatile)/\(instance)" : data
+        let base =
+            geteuid() == 0 && (try? Self.makeFolder(volatile, mode: 0o711)) != nil ? "\(volatile)/\(instance)" : data
         if base != data { try Self.makeFolder(base, mode: 0o711) }
         code = "\(base)/code"
         try Self.makeFolder(code, mode: 0o711)

@@ -1,4 +1,3 @@
-import UnixSignals
 import ApusEngine
 import ApusFunctions
 import ApusIAM
@@ -16,6 +15,7 @@ import Logging
 import NIOCore
 import NIOPosix
 import ServiceLifecycle
+import UnixSignals
 
 /// The whole platform in one process: builds every part, connects them, runs until it is told to stop.
 package struct ApusServer: Sendable {

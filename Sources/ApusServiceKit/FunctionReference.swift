@@ -66,9 +66,11 @@ package struct FunctionReference: Hashable, Sendable {
     }
 
     private static func malformed(_ text: String) -> Fault {
-        .invalidParameter("1 validation error detected: Value '\(text)' at 'functionName' failed to satisfy constraint: "
-            + "Member must satisfy regular expression pattern: "
-            + "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?")
+        .invalidParameter(
+            "1 validation error detected: Value '\(text)' at 'functionName' failed to satisfy constraint: "
+                + "Member must satisfy regular expression pattern: "
+                + "(arn:(aws[a-zA-Z-]*)?:lambda:)?([a-z]{2}(-gov)?-[a-z]+-\\d{1}:)?(\\d{12}:)?(function:)?([a-zA-Z0-9-_]+)(:(\\$LATEST|[a-zA-Z0-9-_]+))?"
+        )
     }
 
     /// For operations that only `$LATEST` has.

@@ -1,5 +1,5 @@
-package import ApusWire
 import ApusModel
+package import ApusWire
 
 /// Shape values as bytes, for rows: a tag, then the value; lengths and numbers are 8 bytes, little-endian. Members carry their
 /// names, so that a later version may add some.

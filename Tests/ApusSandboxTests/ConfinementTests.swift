@@ -6,7 +6,8 @@ import Testing
 
 extension SandboxTests {
     /// What an environment must not see, reach or change. Passes when refused.
-    @Suite(.enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
+    @Suite(
+        .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct Confinement {
         @Test func filesOfTheHostAreAbsent() async throws {
             try await SandboxHost.with(.linux) { host in
@@ -69,7 +70,9 @@ extension SandboxTests {
                 }
                 #expect(found["/var/task"] == "EROFS")
                 #expect(found["/usr"] == "EROFS")
-                #expect(found["/proc/sys/kernel/core_pattern"] == "EROFS" || found["/proc/sys/kernel/core_pattern"] == "EACCES")
+                #expect(
+                    found["/proc/sys/kernel/core_pattern"] == "EROFS"
+                        || found["/proc/sys/kernel/core_pattern"] == "EACCES")
             }
         }
 
@@ -160,7 +163,9 @@ extension SandboxTests {
                         if any(c in line.split(":")[1] for c in ["memory", "pids"]) or line.startswith("0::") and False}))
                     """
                 let found = try await host.probe(program)
-                #expect(found["ids"] == "(993, 993, 993) (990, 990, 990) []" || found["ids"] == "(993, 993, 993) (990, 990, 990) [990]")
+                #expect(
+                    found["ids"] == "(993, 993, 993) (990, 990, 990) []"
+                        || found["ids"] == "(993, 993, 993) (990, 990, 990) [990]")
                 #expect(found["capabilities"] == Array(repeating: "0000000000000000", count: 5).joined(separator: " "))
                 #expect(found["flags"] == "1 2")
                 #expect(found["groups"] == "['/']")
@@ -183,7 +188,8 @@ extension SandboxTests {
                 var known: Set<pid_t> = []
                 var all: [RunningSandbox] = []
                 for owner in ["one", "two", "one"] {
-                    let running = try await host.start(try host.specification("say('up')\nwait_for_the_end()", owner: owner))
+                    let running = try await host.start(
+                        try host.specification("say('up')\nwait_for_the_end()", owner: owner))
                     try await running.expect(line: "up")
                     let found = try user(running, known)
                     users.append(found.0)
@@ -207,8 +213,9 @@ extension SandboxTests {
                     say("init", b"of-the-other" in read("/proc/self/environ"))
                     """
                 let found = try await host.probe(program)
-                #expect(found["environ"] == "['AWS_ENDPOINT_URL', 'AWS_LAMBDA_RUNTIME_API', 'LC_CTYPE', 'PATH']"
-                    || found["environ"] == "['AWS_ENDPOINT_URL', 'AWS_LAMBDA_RUNTIME_API', 'PATH']")
+                #expect(
+                    found["environ"] == "['AWS_ENDPOINT_URL', 'AWS_LAMBDA_RUNTIME_API', 'LC_CTYPE', 'PATH']"
+                        || found["environ"] == "['AWS_ENDPOINT_URL', 'AWS_LAMBDA_RUNTIME_API', 'PATH']")
                 #expect(found["init"] == "False")
                 await other.close()
             }
@@ -285,7 +292,9 @@ extension SandboxTests {
                     await #expect(throws: SandboxError.self, "\(target)") { try await host.driver.start(bad) }
                 }
                 var fine = good
-                fine.mounts = [.init(source: good.code, target: "/srv/extra"), .init(source: good.code, target: "/opt")]
+                fine.mounts = [
+                    .init(source: good.code, target: "/srv/extra"), .init(source: good.code, target: "/opt"),
+                ]
                 fine.arguments[3] = "/srv/extra/main.py"
                 let running = try await host.start(fine)
                 try await running.expect(line: "up")

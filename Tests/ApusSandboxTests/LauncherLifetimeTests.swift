@@ -5,7 +5,8 @@ import Testing
 
 extension SandboxTests {
     /// What is left when the launcher, the supervisor or both are killed.
-    @Suite(.enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
+    @Suite(
+        .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct LauncherLifetime {
         @Test func aKilledLauncherEndsEveryEnvironmentAndEveryCall() async throws {
             try await SandboxHost.with(.linux) { host in
@@ -20,7 +21,9 @@ extension SandboxTests {
                     #expect(try Pipe.read(connection, deadline: 30).isEmpty)
                     Glibc.close(connection)
                     let sandbox = running.sandbox
-                    await #expect(throws: SandboxError.self) { try await within("restart") { try await sandbox.restart() } }
+                    await #expect(throws: SandboxError.self) {
+                        try await within("restart") { try await sandbox.restart() }
+                    }
                 }
                 await #expect(throws: SandboxError.self) { try await host.start(try host.specification("")) }
                 for (running, _) in all { await running.close() }
@@ -115,7 +118,8 @@ extension SandboxTests {
     }
 
     /// The launcher distrusts its supervisor: it starts nothing as root, nothing from elsewhere, and ends rather than guess.
-    @Suite(.enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
+    @Suite(
+        .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct LauncherRequests {
         private func ask(_ script: String) async throws -> [String] {
             var lines: [String] = []

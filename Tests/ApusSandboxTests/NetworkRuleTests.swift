@@ -5,7 +5,9 @@ import Testing
 
 extension SandboxTests {
     /// What an environment reaches beyond itself, with real packets.
-    @Suite(.enabled(if: HostFeature.missing(HostFeature.network) == nil, "\(HostFeature.missing(HostFeature.network) ?? "")"))
+    @Suite(
+        .enabled(
+            if: HostFeature.missing(HostFeature.network) == nil, "\(HostFeature.missing(HostFeature.network) ?? "")"))
     struct NetworkRules {
         private static func with(_ body: (RouterNetwork, SandboxHost) async throws -> Void) async throws {
             let network = try RouterNetwork()
@@ -23,20 +25,26 @@ extension SandboxTests {
         @Test func theOutsideIsReachedButNotItsMailAndMetadataServices() async throws {
             try await Self.with { network, host in
                 // The control: the host itself reaches what the environment must not.
-                let control = "import socket\nfor a in \(RouterNetwork.metadata): socket.create_connection((a, 80), 10)\n"
+                let control =
+                    "import socket\nfor a in \(RouterNetwork.metadata): socket.create_connection((a, 80), 10)\n"
                     + "socket.create_connection(('\(RouterNetwork.outside)', 25), 10)"
                 try network.onHost("/usr/bin/python3", ["-I", "-S", "-c", control])
-                let program = RouterNetwork.connecting + """
-                    targets = {f"{address}:{port}": (address, port)
-                        for address in ["\(RouterNetwork.outside)", *\(RouterNetwork.metadata)] for port in (25, 53, 80, 2525)}
-                    connect_all(targets)
-                    say("peer", socket.create_connection(("\(RouterNetwork.outside)", 2525), 10).recv(64).decode().strip())
-                    """
+                let program =
+                    RouterNetwork.connecting + """
+                        targets = {f"{address}:{port}": (address, port)
+                            for address in ["\(RouterNetwork.outside)", *\(RouterNetwork.metadata)] for port in (25, 53, 80, 2525)}
+                        connect_all(targets)
+                        say("peer", socket.create_connection(("\(RouterNetwork.outside)", 2525), 10).recv(64).decode().strip())
+                        """
                 let found = try await host.probe(program)
-                for port in [53, 80, 2525] { #expect(found["\(RouterNetwork.outside):\(port)"] == "connected", "\(port)") }
+                for port in [53, 80, 2525] {
+                    #expect(found["\(RouterNetwork.outside):\(port)"] == "connected", "\(port)")
+                }
                 #expect(found["\(RouterNetwork.outside):25"] == "silence")
                 for address in RouterNetwork.metadata {
-                    for port in [25, 80, 2525] { #expect(found["\(address):\(port)"] == "silence", "\(address):\(port)") }
+                    for port in [25, 80, 2525] {
+                        #expect(found["\(address):\(port)"] == "silence", "\(address):\(port)")
+                    }
                     #expect(found["\(address):53"] == "connected", "name servers of clouds live there")
                 }
                 #expect(found["peer"] == RouterNetwork.host)
@@ -58,17 +66,18 @@ extension SandboxTests {
                     // From outside nothing new comes in either, so there is a rule to see: only the listener is checked.
                     let octets = address.split(separator: ".").compactMap { Int($0) }
                     let outer = octets.dropLast().map(String.init).joined(separator: ".") + ".\(octets[3] - 1)"
-                    let program = RouterNetwork.connecting + """
-                        connect_all({"neighbour": ("\(address)", 7000), "neighbour-runtime": ("\(address)", 9001),
-                            "neighbour-veth": ("\(outer)", 8080), "host": ("\(RouterNetwork.host)", 8080),
-                            "host-web": ("\(RouterNetwork.host)", 80)})
-                        route = read("/proc/net/route").split()
-                        gateway = next(socket.inet_ntoa(int(route[i + 1], 16).to_bytes(4, "little"))
-                            for i, word in enumerate(route) if word == b"00000000" and route[i + 1] != b"00000000")
-                        connect_all({"own-veth": (gateway, 8080)})
-                        datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-                        attempt("broadcast", datagram.sendto, b"x", ("255.255.255.255", 9))
-                        """
+                    let program =
+                        RouterNetwork.connecting + """
+                            connect_all({"neighbour": ("\(address)", 7000), "neighbour-runtime": ("\(address)", 9001),
+                                "neighbour-veth": ("\(outer)", 8080), "host": ("\(RouterNetwork.host)", 8080),
+                                "host-web": ("\(RouterNetwork.host)", 80)})
+                            route = read("/proc/net/route").split()
+                            gateway = next(socket.inet_ntoa(int(route[i + 1], 16).to_bytes(4, "little"))
+                                for i, word in enumerate(route) if word == b"00000000" and route[i + 1] != b"00000000")
+                            connect_all({"own-veth": (gateway, 8080)})
+                            datagram = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+                            attempt("broadcast", datagram.sendto, b"x", ("255.255.255.255", 9))
+                            """
                     let found = try await host.probe(program)
                     for name in ["neighbour", "neighbour-runtime", "neighbour-veth", "host", "host-web", "own-veth"] {
                         #expect(found[name] == "silence", "\(name)")
@@ -134,9 +143,10 @@ extension SandboxTests {
                         """
                     try await one.run(listening) { neighbour in
                         let address = try await neighbour.line()
-                        let program = RouterNetwork.connecting + """
-                            connect_all({"out": ("\(RouterNetwork.outside)", 2525), "neighbour": ("\(address)", 7000)})
-                            """
+                        let program =
+                            RouterNetwork.connecting + """
+                                connect_all({"out": ("\(RouterNetwork.outside)", 2525), "neighbour": ("\(address)", 7000)})
+                                """
                         let second = try await other.probe(program)
                         #expect(second["out"] == "connected")
                         #expect(second["neighbour"] == "silence" || second["neighbour"] == "EINVAL")
@@ -157,7 +167,11 @@ extension SandboxTests {
                 #expect(!host.driver.probes.contains { $0.feature == "forwarding" })
             }
             let nft = try #require(HostFeature.find("nft"))
-            try network.onHost(nft, ["add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"])
+            try network.onHost(
+                nft,
+                [
+                    "add table ip filter; add chain ip filter FORWARD { type filter hook forward priority 0; policy drop; }"
+                ])
             try await SandboxHost.with(.linux, options) { host in
                 let probe = try #require(host.driver.probes.first { $0.feature == "forwarding" })
                 #expect(probe.result == .degraded)

@@ -94,7 +94,8 @@ extension SandboxTests {
             try await SandboxHost.with(.linux) { host in
                 let neighbour = try await host.start(
                     try host.specification(
-                        "connection = runtime_api()\nwhile connection.recv(1): say(os.fork() and 'alive' or os._exit(0))"))
+                        "connection = runtime_api()\nwhile connection.recv(1): say(os.fork() and 'alive' or os._exit(0))"
+                    ))
                 let pulse = try await neighbour.accept()
                 // Every child forks on as well, for as long as the environment lives.
                 let bomb = """
@@ -127,7 +128,9 @@ extension SandboxTests {
         @Test(.enabled(if: processes == nil, "\(processes ?? "")"))
         func theEnvironmentsTogetherLeaveTheHostAQuarterOfItsProcesses() async throws {
             try await SandboxHost.with(.linux) { host in
-                let limits = try host.groups().compactMap { try? String(contentsOfFile: "\($0)/pids.max", encoding: .utf8) }
+                let limits = try host.groups().compactMap {
+                    try? String(contentsOfFile: "\($0)/pids.max", encoding: .utf8)
+                }
                 let most = try Int(#require(limits.first).trimmingCharacters(in: .whitespacesAndNewlines))
                 let all = try String(contentsOfFile: "/proc/sys/kernel/pid_max", encoding: .utf8)
                 let kernel = try #require(Int(all.trimmingCharacters(in: .whitespacesAndNewlines)))

@@ -71,7 +71,9 @@ extension SandboxTests {
                 ("sys.exit(0)", SandboxExit.Cause.code(0)), ("sys.exit(7)", .code(7)), ("os._exit(255)", .code(255)),
                 ("os.kill(os.getpid(), signal.SIGTERM)", .signal(SIGTERM)), ("os.abort()", .signal(SIGABRT)),
             ])
-        func theExitTellsItsCause(_ kind: DriverKind, _ expected: (program: String, cause: SandboxExit.Cause)) async throws {
+        func theExitTellsItsCause(
+            _ kind: DriverKind, _ expected: (program: String, cause: SandboxExit.Cause)
+        ) async throws {
             try await SandboxHost.with(kind) { host in
                 try await host.run(expected.program) { running in
                     let exit = try await running.exit()

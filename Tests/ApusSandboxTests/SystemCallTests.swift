@@ -3,7 +3,8 @@ import Testing
 
 extension SandboxTests {
     /// The system call filter, met from inside with calls that a library would not make.
-    @Suite(.enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
+    @Suite(
+        .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct SystemCalls {
         /// Name, numbers on x86_64 and aarch64, errno. Every argument is zero: the filter answers before the kernel looks.
         private static let refused: [(name: String, x86: Int, arm: Int, errno: String)] = [
@@ -30,7 +31,9 @@ extension SandboxTests {
 
         @Test func callsThatAdministerTheHostAreRefused() async throws {
             try await SandboxHost.with(.linux) { host in
-                let calls = Self.refused.map { "attempt('\($0.name)', syscall, (\($0.x86), \($0.arm)), 0, 0, 0, 0, 0, 0)" }
+                let calls = Self.refused.map {
+                    "attempt('\($0.name)', syscall, (\($0.x86), \($0.arm)), 0, 0, 0, 0, 0, 0)"
+                }
                 let found = try await host.probe("use_system_calls()\n" + calls.joined(separator: "\n"))
                 for call in Self.refused { #expect(found[call.name] == call.errno, "\(call.name)") }
             }
@@ -115,31 +118,30 @@ extension SandboxTests {
         }
 
         #if arch(x86_64)
-            @Test func x32CallsDoNotExistAndI386CallsKill() async throws {
-                try await SandboxHost.with(.linux) { host in
-                    // x32's own numbers, and ordinary ones with its bit: getpid, mount.
-                    let numbers = [0x4000_0027, 0x4000_00A5, 0x4000_0200, 0x4000_020D]
-                    let calls = numbers.map { "attempt('n\($0)', syscall, \($0), 0, 0, 0, 0, 0, 0)" }
-                    let found = try await host.probe("use_system_calls()\n" + calls.joined(separator: "\n"))
-                    for number in numbers { #expect(found["n\(number)"] == "ENOSYS") }
-                    // mov eax, 20 (getpid of i386); int 0x80; ret
-                    let program = """
-                        import ctypes, mmap
-                        code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
-                        code.write(b"\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3")
-                        address = ctypes.addressof(ctypes.c_char.from_buffer(code))
-                        say("calling")
-                        ctypes.CFUNCTYPE(ctypes.c_int)(address)()
-                        say("came back")
-                        """
-                    try await host.run(program) { running in
-                        let (exit, output) = try await running.finish()
-                        #expect(exit.cause == .signal(31), "SIGSYS")  // Not in Glibc's module.
-                        #expect(output == "calling\n")
-                    }
+        @Test func x32CallsDoNotExistAndI386CallsKill() async throws {
+            try await SandboxHost.with(.linux) { host in
+                // x32's own numbers, and ordinary ones with its bit: getpid, mount.
+                let numbers = [0x4000_0027, 0x4000_00A5, 0x4000_0200, 0x4000_020D]
+                let calls = numbers.map { "attempt('n\($0)', syscall, \($0), 0, 0, 0, 0, 0, 0)" }
+                let found = try await host.probe("use_system_calls()\n" + calls.joined(separator: "\n"))
+                for number in numbers { #expect(found["n\(number)"] == "ENOSYS") }
+                // mov eax, 20 (getpid of i386); int 0x80; ret
+                let program = """
+                    import ctypes, mmap
+                    code = mmap.mmap(-1, 4096, prot=mmap.PROT_READ | mmap.PROT_WRITE | mmap.PROT_EXEC)
+                    code.write(b"\\xb8\\x14\\x00\\x00\\x00\\xcd\\x80\\xc3")
+                    address = ctypes.addressof(ctypes.c_char.from_buffer(code))
+                    say("calling")
+                    ctypes.CFUNCTYPE(ctypes.c_int)(address)()
+                    say("came back")
+                    """
+                try await host.run(program) { running in
+                    let (exit, output) = try await running.finish()
+                    #expect(exit.cause == .signal(31), "SIGSYS")  // Not in Glibc's module.
+                    #expect(output == "calling\n")
                 }
             }
+        }
         #endif
     }
 }
-

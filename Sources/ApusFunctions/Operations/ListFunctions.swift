@@ -81,7 +81,9 @@ extension Lambda.FunctionConfiguration {
     /// - Source: Lambda API reference, ListFunctions.
     func listed(qualified: Bool) -> Self {
         var copy = self
-        if qualified, let version, version == "$LATEST", let functionArn { copy.functionArn = "\(functionArn):\(version)" }
+        if qualified, let version, version == "$LATEST", let functionArn {
+            copy.functionArn = "\(functionArn):\(version)"
+        }
         copy.state = nil
         copy.stateReason = nil
         copy.stateReasonCode = nil

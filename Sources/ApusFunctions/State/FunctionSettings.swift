@@ -69,9 +69,9 @@ enum FunctionSettings {
     }
 
     #if arch(arm64)
-        static let hostArchitecture = "arm64"
+    static let hostArchitecture = "arm64"
     #else
-        static let hostArchitecture = "x86_64"
+    static let hostArchitecture = "x86_64"
     #endif
 
     /// The tables allow more, for functions on instances of their own.

@@ -14,7 +14,8 @@ enum Pages {
 
     static func key(_ marker: String?) throws(Fault) -> String? {
         guard let marker, !marker.isEmpty else { return nil }
-        guard let bytes = Base64.decode(marker), let key = String(validating: bytes, as: UTF8.self), !key.utf8.contains(0)
+        guard let bytes = Base64.decode(marker), let key = String(validating: bytes, as: UTF8.self),
+            !key.utf8.contains(0)
         else {
             throw FunctionFaults.badMarker
         }

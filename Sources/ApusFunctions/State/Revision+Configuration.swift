@@ -1,6 +1,6 @@
-import ApusWire
 import ApusModel
 import ApusShapes
+import ApusWire
 
 extension Revision {
     /// What the engine needs of a stored configuration.

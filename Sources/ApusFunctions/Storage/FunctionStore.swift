@@ -31,7 +31,8 @@ struct FunctionStore: Sendable {
     /// Published versions in the order of their numbers.
     ///
     /// - Parameter after: only versions above it.
-    func versions(of function: FunctionKey, after: Int = 0, limit: Int = 10_000) async throws -> [Stored<VersionRecord>] {
+    func versions(of function: FunctionKey, after: Int = 0, limit: Int = 10_000) async throws -> [Stored<VersionRecord>]
+    {
         try await versions.list(
             function.scope, prefix: "\(function.name)/", after: Self.versionKey(function.name, after), limit: limit)
     }

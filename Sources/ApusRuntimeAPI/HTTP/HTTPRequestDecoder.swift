@@ -178,7 +178,8 @@ private struct HeadParser {
     private func parse(_ bytes: UnsafeRawBufferPointer) -> HTTPRequestHead? {
         guard let lineEnd = endOfLine(bytes, from: 0), let methodEnd = bytes[..<lineEnd].firstIndex(of: 0x20),
             let targetEnd = bytes[(methodEnd + 1)..<lineEnd].firstIndex(of: 0x20), methodEnd > 0,
-            bytes[..<methodEnd].allSatisfy({ $0.isToken }), targetEnd > methodEnd + 1, bytes[methodEnd + 1] == UInt8(ascii: "/"),
+            bytes[..<methodEnd].allSatisfy({ $0.isToken }), targetEnd > methodEnd + 1,
+            bytes[methodEnd + 1] == UInt8(ascii: "/"),
             bytes[(methodEnd + 1)..<targetEnd].allSatisfy({ $0 > 0x20 && $0 < 0x7F })
         else { return nil }
         let isVersion11 = bytes[(targetEnd + 1)..<lineEnd].matches("HTTP/1.1")
@@ -206,7 +207,9 @@ private struct HeadParser {
             let value = trimmed(bytes, (colon + 1)..<end)
             fields.append(HTTPRequestHead.Field(name: position..<colon, value: value))
             if name.matches("content-length") {
-                guard let length = bytes[value].decimal, contentLength == nil || contentLength == length else { return nil }
+                guard let length = bytes[value].decimal, contentLength == nil || contentLength == length else {
+                    return nil
+                }
                 contentLength = length
             } else if name.matches("transfer-encoding") {
                 guard bytes[value].matches("chunked"), !isChunked else { return nil }

@@ -56,7 +56,9 @@ extension Slice where Base == UnsafeRawBufferPointer {
         guard count == name.utf8CodeUnitCount else { return false }
         return name.withUTF8Buffer { expected in
             for (offset, byte) in enumerated() where byte != expected[offset] {
-                guard byte ^ expected[offset] == 0x20, (byte | 0x20) >= 0x61, (byte | 0x20) <= 0x7A else { return false }
+                guard byte ^ expected[offset] == 0x20, (byte | 0x20) >= 0x61, (byte | 0x20) <= 0x7A else {
+                    return false
+                }
             }
             return true
         }

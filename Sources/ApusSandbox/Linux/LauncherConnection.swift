@@ -80,7 +80,9 @@ final class LauncherConnection: Sendable {
         return try result.get()
     }
 
-    private func message(_ kind: UInt32, _ request: UInt32, _ fields: LauncherFields, _ descriptors: [Int32] = []) -> Packet {
+    private func message(
+        _ kind: UInt32, _ request: UInt32, _ fields: LauncherFields, _ descriptors: [Int32] = []
+    ) -> Packet {
         var header = LauncherFields()
         header.put(kind)
         header.put(request)

@@ -84,7 +84,8 @@ package final class LinuxDriver: SandboxDriver {
         await connection.close()
     }
 
-    private func launch(_ specification: SandboxSpecification, user: UInt32) async throws(SandboxError) -> LinuxSandbox {
+    private func launch(_ specification: SandboxSpecification, user: UInt32) async throws(SandboxError) -> LinuxSandbox
+    {
         defer { pool.startEnded() }
         let slot = try await pool.take()
         let sandbox = LinuxSandbox(

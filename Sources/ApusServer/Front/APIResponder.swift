@@ -34,7 +34,10 @@ struct APIResponder: Sendable {
         do {
             body = try await request.body.collect(upTo: Self.bodyLimit)
         } catch {
-            return .json(413, #"{"__type":"RequestEntityTooLargeException","message":"Request must be smaller than \#(Self.bodyLimit) bytes"}"#)
+            return .json(
+                413,
+                #"{"__type":"RequestEntityTooLargeException","message":"Request must be smaller than \#(Self.bodyLimit) bytes"}"#
+            )
         }
         var headers = WireHeaders(request.headers.map { (name: $0.name.rawName, value: $0.value) })
         let host = request.head.authority ?? address

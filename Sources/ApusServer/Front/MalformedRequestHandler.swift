@@ -18,7 +18,8 @@ final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandl
     private var isOver = false
 
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        guard case .head(var head) = unwrapInboundIn(data), head.method == .CONNECT || head.headers.contains(name: "upgrade")
+        guard case .head(var head) = unwrapInboundIn(data),
+            head.method == .CONNECT || head.headers.contains(name: "upgrade")
         else {
             if !isOver { context.fireChannelRead(data) }
             return

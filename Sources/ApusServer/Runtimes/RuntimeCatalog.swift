@@ -20,7 +20,8 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
         var descriptions: [String: (RuntimeDescription, bundle: String)] = [:]
         let root = URL(filePath: folder, directoryHint: .isDirectory)
         for family in try FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil) {
-            let files = (try? FileManager.default.contentsOfDirectory(at: family, includingPropertiesForKeys: nil)) ?? []
+            let files =
+                (try? FileManager.default.contentsOfDirectory(at: family, includingPropertiesForKeys: nil)) ?? []
             for file in files where file.pathExtension == "json" {
                 let description = try RuntimeDescription.read(file)
                 descriptions[description.id] = (description, family.path(percentEncoded: false).withoutSlash)

@@ -79,6 +79,7 @@ private struct AdministratorKey: Record {
 
     func credential(of account: AccountID) -> Credential {
         Credential(
-            accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: nil, principal: .root(of: account))
+            accessKeyID: accessKeyID, secretAccessKey: secretAccessKey, sessionToken: nil, principal: .root(of: account)
+        )
     }
 }

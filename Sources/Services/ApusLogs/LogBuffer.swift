@@ -93,14 +93,19 @@ package final class LogBuffer: LogIngest, Service {
         do {
             let now = time.wall
             // Whoever deletes a group does not stop its functions: their next line makes it anew.
-            for (scope, group) in Set(lines.map { GroupKey(scope: $0.scope, name: $0.group) }).map({ ($0.scope, $0.name) }) {
-                if try await groups.records.get(group, scope) == nil { _ = try await groups.create(group, scope, at: now) }
+            for (scope, group) in Set(lines.map { GroupKey(scope: $0.scope, name: $0.group) }).map({
+                ($0.scope, $0.name)
+            }) {
+                if try await groups.records.get(group, scope) == nil {
+                    _ = try await groups.create(group, scope, at: now)
+                }
             }
             try await groups.store.append(
                 lines.map { line in
                     let payload = LogEvent.payload(line.bytes, ingested: now)
                     return (
-                        groups.log(line.group, line.scope), NewRecord(tag: line.stream, time: line.time, payload: payload)
+                        groups.log(line.group, line.scope),
+                        NewRecord(tag: line.stream, time: line.time, payload: payload)
                     )
                 })
         } catch {

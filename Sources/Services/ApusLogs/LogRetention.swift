@@ -1,6 +1,6 @@
-import ApusStore
-import ApusServiceKit
 import ApusModel
+import ApusServiceKit
+import ApusStore
 import Logging
 import ServiceLifecycle
 

@@ -50,7 +50,8 @@ enum HostFeature: String {
         let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
         let first = mounts.split(separator: "\n").contains { line in
             let fields = line.split(separator: " ")
-            return fields.count > 3 && fields[2] == "cgroup" && fields[3].split(separator: ",").contains(Substring(name))
+            return fields.count > 3 && fields[2] == "cgroup"
+                && fields[3].split(separator: ",").contains(Substring(name))
         }
         let second = (try? String(contentsOfFile: "/sys/fs/cgroup/cgroup.controllers", encoding: .utf8)) ?? ""
         return first || second.split(whereSeparator: \.isWhitespace).contains(Substring(name))

@@ -73,7 +73,9 @@ final class RunningSandbox: Sendable {
         if closed.withLock({ closed in
             defer { closed = true }
             return closed
-        }) { return }
+        }) {
+            return
+        }
         await sandbox.close()
         let own = [descriptors.runtimeAPI, descriptors.platformAPI, descriptors.output, descriptors.telemetry]
         for descriptor in own.compactMap(\.self) { Glibc.close(descriptor) }

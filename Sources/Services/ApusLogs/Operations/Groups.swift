@@ -45,7 +45,8 @@ extension LogsService {
                     storedBytes: streams.reduce(0) { $0 + $1.bytes }, logGroupClass: "STANDARD", logGroupArn: arn))
         }
         return Logs.DescribeLogGroupsResponse(
-            logGroups: replies, nextToken: stored.count > limit ? replies.last?.logGroupName.map(LogToken.text(name:)) : nil)
+            logGroups: replies,
+            nextToken: stored.count > limit ? replies.last?.logGroupName.map(LogToken.text(name:)) : nil)
     }
 
     func describeStreams(

@@ -18,7 +18,9 @@ enum LogToken {
         return name
     }
 
-    static func text(_ direction: Direction, _ sequence: Int64) -> String { "\(direction.rawValue)/\(padded(sequence))/s" }
+    static func text(_ direction: Direction, _ sequence: Int64) -> String {
+        "\(direction.rawValue)/\(padded(sequence))/s"
+    }
 
     static func direction(_ token: String) throws(Fault) -> (Direction, Int64) {
         let parts = token.split(separator: "/")
