@@ -43,7 +43,7 @@ package struct InvokeFront: Sendable {
     ) {
         do throws(Fault) {
             var request = request
-            let caller = try authenticator.authenticate(&request, style: .json)
+            let caller = try authenticator.authenticate(&request, for: model)
             var call = try InvokeCall(request, name: name, scope: caller.scope)
             try authorizer.authorize(
                 caller.principal, action: "lambda:InvokeFunction", resource: call.function.key.arn(nil))

@@ -16,10 +16,10 @@ package struct Caller: Sendable {
 package protocol Authenticator: Sendable {
     /// Checks the signature.
     ///
-    /// - Parameter style: how the service that was called words its faults.
+    /// - Parameter service: the one that was called: a request is signed for one service alone.
     /// - Returns: the caller, and the body with its framing taken off when it was signed in chunks.
     /// - Throws: AWS's fault for what is wrong with the signature, in the words of the service that was called.
-    func authenticate(_ request: inout WireRequest, style: SigV4Flaw.Style) throws(Fault) -> Caller
+    func authenticate(_ request: inout WireRequest, for service: ServiceModel) throws(Fault) -> Caller
 }
 
 /// Tells what a caller may do.

@@ -34,7 +34,7 @@ package struct ServiceDispatcher: Sendable {
         let wire = model.wireProtocol(for: request)
         var operation: OperationModel?
         do {
-            let caller = try authenticator.authenticate(&request, style: model.signatureStyle)
+            let caller = try authenticator.authenticate(&request, for: model)
             let found = try wire.operation(of: request, in: model)
             operation = found
             guard let row = table[found.name] else { throw Self.notAvailable(found.name) }

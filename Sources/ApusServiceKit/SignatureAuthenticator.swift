@@ -12,9 +12,12 @@ package struct SignatureAuthenticator: Authenticator {
         self.time = time
     }
 
-    package func authenticate(_ request: inout WireRequest, style: SigV4Flaw.Style) throws(Fault) -> Caller {
+    package func authenticate(_ request: inout WireRequest, for service: ServiceModel) throws(Fault) -> Caller {
         do throws(SigV4Flaw) {
             guard let claim = try SigV4.parse(request) else { throw .missing }
+            guard claim.service == service.signingName else {
+                throw .invalid("Credential should be scoped to correct service: '\(service.signingName)'.")
+            }
             guard let credential = credentials.credential(claim.accessKey),
                 credential.sessionToken == claim.sessionToken
             else { throw .unknownKey }
@@ -24,7 +27,7 @@ package struct SignatureAuthenticator: Authenticator {
                 principal: credential.principal,
                 scope: Scope(account: credential.principal.account, region: Region(claim.region)))
         } catch {
-            throw error.fault(style)
+            throw error.fault(service.signatureStyle)
         }
     }
 }
@@ -36,7 +39,7 @@ package struct DevelopmentAuthenticator: Authenticator {
     /// - Parameter scope: of requests that do not say.
     package init(scope: Scope) { self.scope = scope }
 
-    package func authenticate(_ request: inout WireRequest, style: SigV4Flaw.Style) throws(Fault) -> Caller {
+    package func authenticate(_ request: inout WireRequest, for service: ServiceModel) throws(Fault) -> Caller {
         let claim = (try? SigV4.parse(request)) ?? nil
         let account = claim.flatMap { AccountID($0.accessKey) } ?? scope.account
         let region = claim.map { Region($0.region) } ?? scope.region

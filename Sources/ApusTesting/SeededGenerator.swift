@@ -47,3 +47,10 @@ extension SeededGenerator {
         return bytes
     }
 }
+
+extension [UInt8] {
+    /// The bytes with a few of them changed, removed, repeated or cut off, and some put in that texts of protocols are made of.
+    package func mutated(_ generator: inout SeededGenerator) -> [UInt8] {
+        generator.mutated(self, alphabet: Array("{}[]\",:\\u%&=;.+-eE0\0\u{7F}".utf8))
+    }
+}

@@ -1,4 +1,5 @@
 import ApusArchive
+import ApusTesting
 import Foundation
 import Testing
 
@@ -78,7 +79,7 @@ struct PackTests {
 
     @Test(.timeLimit(.minutes(1))) func fiftyMegabytesTakeSeconds() throws {
         let folder = try TemporaryFolder()
-        var random = SplitMix(state: 7)
+        var random = SeededGenerator(seed: 7)
         for file in 0..<50 {
             let words = (0..<131_072).map { _ in random.next() }
             let data = words.withUnsafeBytes { Data($0) }

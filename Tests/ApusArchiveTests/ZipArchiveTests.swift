@@ -1,4 +1,5 @@
 import ApusArchive
+import ApusTesting
 import Foundation
 import Testing
 
@@ -192,7 +193,7 @@ struct ZipArchiveTests {
     /// Whatever the bytes, the answer is a summary or an error, and what is unpacked obeys the rules.
     @Test func damagedArchivesNeverDoHarm() throws {
         let folder = try TemporaryFolder()
-        var random = SplitMix(state: 20_261_124)
+        var random = SeededGenerator(seed: 20_261_124)
         let python = try ZipFixture.python(
             """
             with zipfile.ZipFile(out, "w", zipfile.ZIP_DEFLATED) as z:
@@ -229,7 +230,7 @@ struct ZipArchiveTests {
     }
 
     @Test func randomBytesAreNoArchive() {
-        var random = SplitMix(state: 1)
+        var random = SeededGenerator(seed: 1)
         for _ in 0..<2000 {
             var bytes = (0..<Int.random(in: 0...300, using: &random)).map { _ in
                 UInt8.random(in: 0...255, using: &random)
@@ -250,17 +251,5 @@ struct ZipArchiveTests {
 
     private func lastIndex(of pattern: [UInt8], in bytes: [UInt8]) -> Int? {
         (0...bytes.count - pattern.count).last { Array(bytes[$0..<$0 + pattern.count]) == pattern }
-    }
-}
-
-struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ z >> 30) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ z >> 27) &* 0x94D0_49BB_1331_11EB
-        return z ^ z >> 31
     }
 }

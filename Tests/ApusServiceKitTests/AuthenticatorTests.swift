@@ -1,5 +1,6 @@
 import ApusModel
 import ApusServiceKit
+import ApusShapes
 import ApusTesting
 import ApusWire
 import NIOCore
@@ -20,28 +21,30 @@ struct SignatureAuthenticatorTests {
     private let time = ManualTime()
 
     private func request(
-        key: String = "AKIAEXAMPLE", secret: String = "secret", token: String? = nil, region: String = "eu-west-1"
+        key: String = "AKIAEXAMPLE", secret: String = "secret", token: String? = nil, region: String = "eu-west-1",
+        service: String = "lambda"
     ) -> WireRequest {
         var request = WireRequest(
             method: "POST", target: "/2015-03-31/functions/f/invocations", headers: ["Host": "127.0.0.1:4566"],
             body: ByteBuffer(string: "{}"))
         SigV4.sign(
             &request, by: SigningCredential(accessKey: key, secret: secret, sessionToken: token), region: region,
-            service: "lambda", at: time.wall)
+            service: service, at: time.wall)
         return request
     }
 
     private func refusal(
-        _ request: WireRequest, token: String? = nil, style: SigV4Flaw.Style = .json
+        _ request: WireRequest, token: String? = nil, service: ServiceModel = Lambda.model
     ) throws -> Fault {
         var request = request
         let authenticator = SignatureAuthenticator(credentials: OneKey(token: token), time: time)
-        return try #require(throws: Fault.self) { try authenticator.authenticate(&request, style: style) }
+        return try #require(throws: Fault.self) { try authenticator.authenticate(&request, for: service) }
     }
 
     @Test func theCallerIsThePrincipalInTheRegionThatWasSignedFor() throws {
         var request = request()
-        let caller = try SignatureAuthenticator(credentials: OneKey(), time: time).authenticate(&request, style: .json)
+        let caller = try SignatureAuthenticator(credentials: OneKey(), time: time).authenticate(
+            &request, for: Lambda.model)
         #expect(caller.principal == .root(of: AccountID("123456789012")!))
         #expect(caller.scope.description == "123456789012/eu-west-1")
         #expect(String(buffer: request.body) == "{}")
@@ -50,17 +53,24 @@ struct SignatureAuthenticatorTests {
     @Test func aSessionHasToShowItsToken() throws {
         var request = request(token: "token")
         let authenticator = SignatureAuthenticator(credentials: OneKey(token: "token"), time: time)
-        #expect(try authenticator.authenticate(&request, style: .json).scope.region == Region("eu-west-1"))
+        #expect(try authenticator.authenticate(&request, for: Lambda.model).scope.region == Region("eu-west-1"))
         #expect(try refusal(self.request(), token: "token").code == "UnrecognizedClientException")
         #expect(try refusal(self.request(token: "other"), token: "token").code == "UnrecognizedClientException")
         #expect(try refusal(self.request(token: "token")).code == "UnrecognizedClientException")
     }
 
+    @Test func aSignatureForAnotherServiceIsRefused() throws {
+        let message = "Credential should be scoped to correct service: 'lambda'."
+        #expect(
+            try refusal(request(service: "sqs")) == Fault("InvalidSignatureException", status: 403, message))
+    }
+
     @Test func refusalsAreInTheWordsOfTheServiceThatWasCalled() throws {
         let request = request(key: "AKIAOTHER")
+        let query = self.request(key: "AKIAOTHER", service: "sts")
         let message = "The security token included in the request is invalid."
         #expect(try refusal(request) == Fault("UnrecognizedClientException", status: 403, message))
-        #expect(try refusal(request, style: .query) == Fault("InvalidClientTokenId", status: 403, message))
+        #expect(try refusal(query, service: STS.model) == Fault("InvalidClientTokenId", status: 403, message))
     }
 
     @Test func aWrongSecretAndAChangedBodyAreMismatches() throws {
@@ -82,7 +92,7 @@ struct SignatureAuthenticatorTests {
         let old = request()
         time.advance(by: .seconds(299))
         var fresh = old
-        _ = try SignatureAuthenticator(credentials: OneKey(), time: time).authenticate(&fresh, style: .json)
+        _ = try SignatureAuthenticator(credentials: OneKey(), time: time).authenticate(&fresh, for: Lambda.model)
         time.advance(by: .seconds(2))
         #expect(try refusal(old).code == "InvalidSignatureException")
     }
@@ -100,7 +110,7 @@ struct DevelopmentAuthenticatorTests {
         SigV4.sign(
             &request, by: SigningCredential(accessKey: key, secret: "whatever"), region: region, service: "lambda",
             at: Timestamp(seconds: 0))
-        let caller = try authenticator.authenticate(&request, style: .json)
+        let caller = try authenticator.authenticate(&request, for: Lambda.model)
         #expect(caller.scope.description == scope)
         #expect(caller.principal.kind == .root)
         #expect(caller.principal.account == caller.scope.account)
@@ -110,7 +120,7 @@ struct DevelopmentAuthenticatorTests {
     func whatCannotBeReadIsTheStandardAccount(_ authorization: String?) throws {
         var request = WireRequest(method: "GET", target: "/", headers: ["Host": "x"], body: ByteBuffer())
         if let authorization { request.headers.add("Authorization", authorization) }
-        #expect(try authenticator.authenticate(&request, style: .json).scope == .test)
+        #expect(try authenticator.authenticate(&request, for: Lambda.model).scope == .test)
     }
 }
 

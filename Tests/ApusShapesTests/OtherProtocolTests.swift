@@ -1,5 +1,6 @@
 import ApusModel
 import ApusShapes
+import ApusTesting
 import ApusWire
 import NIOCore
 import Testing

@@ -133,10 +133,13 @@ def test_nothing_that_is_signed_may_change(server, part):
     assert (status, code, text) == (403, "InvalidSignatureException", MISMATCH)
 
 
-def test_scope_must_fit_the_call(server):
-    """A signature for another service or another day is not one for this call."""
-    other = get(server, service="sqs")
-    assert 400 <= other.status <= 501 and other.headers["x-amzn-errortype"]
+def test_scope_of_another_service(server):
+    status, code, text = fault(get(server, service="sqs"))
+    assert (status, code) == (403, "InvalidSignatureException")
+    assert text == "Credential should be scoped to correct service: 'lambda'."
+
+
+def test_scope_of_another_day(server):
     stale = datetime.datetime.now(datetime.timezone.utc) - datetime.timedelta(days=2)
     target, headers = signed(server, "GET", ACCOUNT_SETTINGS)
     today = datetime.datetime.now(datetime.timezone.utc).strftime("%Y%m%d")
