@@ -21,6 +21,7 @@ let nioCore: Target.Dependency = .product(name: "NIOCore", package: "swift-nio")
 let nioPosix: Target.Dependency = .product(name: "NIOPosix", package: "swift-nio")
 let nioHTTP1: Target.Dependency = .product(name: "NIOHTTP1", package: "swift-nio")
 let logging: Target.Dependency = .product(name: "Logging", package: "swift-log")
+let metrics: Target.Dependency = .product(name: "CoreMetrics", package: "swift-metrics")
 let crypto: Target.Dependency = .product(name: "Crypto", package: "swift-crypto")
 let lifecycle: Target.Dependency = .product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
 
@@ -44,6 +45,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", exact: "4.5.2"),
         .package(url: "https://github.com/apple/swift-http-types", exact: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log", exact: "1.16.2"),
+        .package(url: "https://github.com/apple/swift-metrics", exact: "2.13.0"),
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
@@ -60,12 +62,15 @@ let package = Package(
 
         // What Apus exists for.
         library("ApusModel"),
-        library("ApusWire", ["ApusModel", nioCore, crypto]),
+        library("ApusHTTP", [nioCore]),
+        library("ApusWire", ["ApusHTTP", "ApusModel", nioCore, crypto]),
         library("ApusShapes", ["ApusWire"]),
         library("ApusStore", ["ApusModel"]),
         library("ApusSandbox", ["ApusModel", "CApusLinux"]),
-        library("ApusRuntimeAPI", ["ApusModel", nioCore, nioPosix, nioHTTP1]),
-        library("ApusEngine", ["ApusSandbox", "ApusRuntimeAPI", "ApusModel", nioCore, nioPosix, logging]),
+        library("ApusRuntimeAPI", ["ApusHTTP", "ApusModel", nioCore, nioPosix]),
+        library("ApusMetrics", ["ApusModel", metrics]),
+        library(
+            "ApusEngine", ["ApusSandbox", "ApusRuntimeAPI", "ApusMetrics", "ApusModel", nioCore, nioPosix, logging]),
 
         // Engines and tools behind the seams.
         library(
@@ -74,8 +79,8 @@ let package = Package(
 
         // The AWS services.
         library("ApusServiceKit", ["ApusModel", "ApusWire", "ApusStore", logging]),
-        library("ApusFunctions", ["ApusServiceKit", "ApusShapes", "ApusArchive", crypto, logging]),
-        library("ApusInvoke", ["ApusServiceKit", "ApusEngine", nioCore, nioHTTP1, logging, lifecycle]),
+        library("ApusFunctions", ["ApusServiceKit", "ApusShapes", "ApusArchive", crypto, logging, lifecycle]),
+        library("ApusInvoke", ["ApusServiceKit", "ApusEngine", "ApusHTTP", nioCore, nioHTTP1, logging, lifecycle]),
         library("ApusLogs", path: "Sources/Services/ApusLogs", ["ApusServiceKit", "ApusShapes", logging, lifecycle]),
         library("ApusIAM", path: "Sources/Services/ApusIAM", ["ApusServiceKit", "ApusShapes", crypto]),
 
@@ -84,7 +89,7 @@ let package = Package(
             "ApusServer",
             [
                 "ApusFunctions", "ApusInvoke", "ApusLogs", "ApusIAM", "ApusStoreSQLite", "ApusEngine", "ApusSandbox",
-                "ApusArchive", "ApusStore", "ApusModel", "ApusServiceKit", "ApusWire", crypto,
+                "ApusMetrics", "ApusArchive", "ApusStore", "ApusModel", "ApusServiceKit", "ApusWire", crypto,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -108,11 +113,12 @@ let package = Package(
         library(
             "ApusTesting",
             [
-                "ApusServer", "ApusEngine", "ApusSandbox", "ApusServiceKit", "ApusStore", "ApusStoreSQLite", "ApusWire",
-                "ApusModel", logging, nioCore, nioPosix,
+                "ApusServer", "ApusEngine", "ApusMetrics", "ApusSandbox", "ApusServiceKit", "ApusStore",
+                "ApusStoreSQLite", "ApusWire", "ApusModel", logging, nioCore, nioPosix,
             ]),
 
-        tests("ApusModel"),
+        tests("ApusModel", ["ApusTesting"]),
+        tests("ApusHTTP", ["ApusTesting", nioCore]),
         tests("ApusServer", ["ApusEngine", "ApusStore", "ApusModel", logging, nioPosix]),
         tests("ApusCommand", ["ApusShapes", "ApusWire", "ApusModel"]),
         tests("ApusWire", ["ApusTesting", "ApusModel", nioCore]),
@@ -121,7 +127,8 @@ let package = Package(
         tests("ApusArchive", ["ApusTesting"]),
         tests("ApusSandbox", ["ApusModel"]),
         tests("ApusRuntimeAPI", ["ApusTesting", "ApusModel", nioCore, nioPosix]),
-        tests("ApusEngine", ["ApusTesting", "ApusSandbox", "ApusModel", nioCore]),
+        tests("ApusMetrics", ["ApusTesting", "ApusModel", metrics]),
+        tests("ApusEngine", ["ApusTesting", "ApusSandbox", "ApusMetrics", "ApusModel", nioCore]),
         tests("ApusServiceKit", ["ApusTesting", "ApusShapes", "ApusWire", "ApusStore", "ApusModel", logging, nioCore]),
         tests(
             "ApusFunctions",

@@ -48,6 +48,20 @@ def new_server(tmp_path):
         finished(server)
 
 
+@pytest.fixture(scope="module")
+def new_module_server(tmp_path_factory):
+    """The same for a file: `new_module_server(arguments=[...])`."""
+    made = []
+
+    def make(**settings):
+        made.append(Server(tmp_path_factory.mktemp("server"), **settings))
+        return made[-1].start()
+
+    yield make
+    for server in reversed(made):
+        finished(server)
+
+
 @pytest.fixture(scope="session")
 def dev_server(tmp_path_factory):
     """One `--dev` server for the whole run: any credentials, loopback only."""

@@ -24,6 +24,7 @@ class FakeRuntimeAPI:
         self._events = queue.Queue()
         self._posts = queue.Queue()
         self._asked = queue.Queue()
+        self._restores = queue.Queue()
         self.refuse = None  # (status, close before reading the body) for the next post
         self.connections = 0
         self.requests = []
@@ -72,6 +73,10 @@ class FakeRuntimeAPI:
         """Until the runtime has asked for an invocation once more."""
         self._asked.get(timeout=DEADLINE)
 
+    def wait_for_restore(self):
+        """Until the runtime has asked to be restored."""
+        self._restores.get(timeout=DEADLINE)
+
     # The server
 
     def _accept(self):
@@ -99,6 +104,7 @@ class FakeRuntimeAPI:
         if method == "GET":
             reader.body(headers)
             if path.endswith("/restore/next"):
+                self._restores.put(None)
                 return connection.sendall(_response(200, {}, b""))
             self._asked.put(None)
             fields, body = self._events.get()

@@ -1,10 +1,12 @@
 """Measures a runtime: `python3 Runtimes/tests/measure.py python3.11 [interpreter]`.
 
-Prints the time from spawn to the first request for an invocation, beside an interpreter that does nothing, and the
-time and processor time of a warm round trip. Process start dominates, so runs of both kinds alternate.
+Prints the time from spawn to the first request for an invocation, beside an interpreter that does nothing; the same for a
+cell, from its variables on, and for forks; what idle cells weigh; and the time and processor time of a warm round trip.
+Process start dominates, so runs of different kinds alternate.
 """
 
 import os
+import re
 import socket
 import statistics
 import subprocess
@@ -12,9 +14,12 @@ import sys
 import tempfile
 import time
 
-from runtime_process import _place, bundle, interpreter
+from cell_process import Cell
+from runtime_process import Launch, bundle, interpreter
 
 STARTS = 100
+CELLS = 20
+FORKS = 200
 CALLS = 20_000
 
 SOURCES = {
@@ -36,19 +41,185 @@ REPLY = (
 ACCEPTED = b"HTTP/1.1 202 Accepted\r\nContent-Length: 16\r\n\r\n" + b'{"status":"OK"}\n'
 
 
-def start(listener, arguments, folder, variables):
-    began = time.perf_counter()
-    process = subprocess.Popen(arguments, cwd=folder, env=variables, stdin=subprocess.DEVNULL)
-    connection, _ = listener.accept()
-    connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-    connection.recv(65536)
-    return process, connection, time.perf_counter() - began
+class Platform:
+    """The other side of the Runtime API, in this thread."""
+
+    def __init__(self):
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.address = "127.0.0.1:%d" % self._listener.getsockname()[1]
+
+    def first_request(self):
+        connection, _ = self._listener.accept()
+        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        connection.recv(65536)
+        return connection
+
+
+def direct_starts(launch, platform, executable, family):
+    starts, nothing = [], []
+    variables = launch.variables("app.handler", platform.address)
+    for _ in range(STARTS):
+        began = time.perf_counter()
+        process = subprocess.Popen(launch.arguments, env=variables, stdin=subprocess.DEVNULL)
+        connection = platform.first_request()
+        starts.append(time.perf_counter() - began)
+        process.kill()
+        process.wait()
+        connection.close()
+        began = time.perf_counter()
+        subprocess.run([executable, *NOTHING[family]], check=True)
+        nothing.append(time.perf_counter() - began)
+    report("start to first request", starts, 1e3, "ms")
+    report("interpreter that does nothing, start to end", nothing, 1e3, "ms")
+
+
+def cell_starts(runtime, folder, executable, launch, platform):
+    boots, starts = [], []
+    message = variables_message(launch, platform)
+    for _ in range(CELLS):
+        began = time.perf_counter()
+        cell = Cell.boot(runtime, folder, executable)
+        wait_until_blocked(cell.pid)
+        boots.append(time.perf_counter() - began)
+        began = time.perf_counter()
+        cell.send(message)
+        connection = platform.first_request()
+        starts.append(time.perf_counter() - began)
+        connection.close()
+        cell.close()
+    report("cell: boot to waiting", boots, 1e3, "ms")
+    report("cell: variables to first request", starts, 1e3, "ms")
+
+
+def idle_cells(runtime, folder, executable, launch, platform):
+    cells = [Cell.boot(runtime, folder, executable) for _ in range(CELLS)]
+    for cell in cells:
+        wait_until_blocked(cell.pid)
+    report_memory("waiting cell", [cell.pid for cell in cells])
+    for cell in cells:
+        cell.send(variables_message(launch, platform))
+    connections = [platform.first_request() for _ in cells]
+    report_memory("idle environment, from a cell", [cell.pid for cell in cells])
+    for connection in connections:
+        connection.close()
+    for cell in cells:
+        cell.close()
+
+
+def forks(runtime, folder, executable, launch, platform):
+    """Forks of a zygote, whose first process is left waiting for the second in place of `init`."""
+    init = os.path.join(folder, "init")
+    # A process that holds next to nothing.
+    subprocess.run(["cc", "-static", "-O2", "-o", init, "-x", "c", "-"], check=True, text=True, input=(
+        "#include <stdlib.h>\n#include <sys/wait.h>\n"
+        "int main(int n, char **a) { return waitpid(atoi(a[1]), 0, 0) < 0; }\n"))
+    script = os.path.join(folder, "bootstrap.py")
+    with open(script, "w") as file:
+        file.write(f"import sys\nsys.path.insert(0, {launch.variables('', '')['LAMBDA_RUNTIME_DIR']!r})\n"
+                   f"import _apus.cell\n_apus.cell._INIT = {init!r}\nfrom _apus.main import main\nmain()\n")
+    zygote = Cell.boot(runtime, folder, executable, script)
+    wait_until_blocked(zygote.pid)
+    message = variables_message(launch, platform)
+    waits, both, cells, connections = [], [], [], []
+    for turn in range(FORKS):
+        began = time.perf_counter()
+        cell = zygote.fork()
+        if turn % 2:
+            wait_until_blocked(environment(zygote.pid, turn), 0)
+            waits.append(time.perf_counter() - began)
+            cell.send(message)
+            connection = platform.first_request()
+        else:
+            cell.send(message)
+            connection = platform.first_request()
+            both.append(time.perf_counter() - began)
+        cells.append(cell)
+        connections.append(connection)
+        if len(cells) == CELLS and turn < FORKS - 1:
+            for connection in connections:
+                connection.close()  # the environment ends
+            cells, connections = [], []
+    report("zygote: fork to waiting", waits, 1e3, "ms")
+    report("zygote: fork and variables to first request", both, 1e3, "ms")
+    report_memory("zygote", [zygote.pid])
+    report_memory("idle environment, forked", environments(zygote.pid))
+    zygote.close()
+
+
+def variables_message(launch, platform):
+    return b"S" + b"".join(
+        f"{name}={value}".encode() + b"\0" for name, value in launch.variables("app.handler", platform.address).items())
+
+
+def children(pid):
+    with open(f"/proc/{pid}/task/{pid}/children") as file:
+        return [int(child) for child in file.read().split()]
+
+
+def environment(zygote, number):
+    """The environment of a fork by its number, once it exists. The first processes stay known, as nobody reaps them."""
+    while True:
+        try:
+            return children(children(zygote)[number])[0]
+        except IndexError:
+            pass
+
+
+def environments(zygote):
+    return [child for first in children(zygote) for child in children(first)]
+
+
+def wait_until_blocked(pid, pause=0.0005):
+    """Until the process is in `recvmsg` or `read` on its channel."""
+    while True:
+        with open(f"/proc/{pid}/syscall") as file:
+            if re.match(r"(0|47|63|212) 0x4 ", file.read()):
+                return
+        time.sleep(pause)
+
+
+def warm_calls(launch, platform):
+    process = subprocess.Popen(
+        launch.arguments, env=launch.variables("app.handler", platform.address), stdin=subprocess.DEVNULL)
+    connection = platform.first_request()
+    calls = []
+    for turn in range(CALLS):
+        if turn == CALLS // 10:
+            before = processor_seconds(process)
+        began = time.perf_counter()
+        connection.sendall(REPLY if turn == 0 else ACCEPTED + REPLY)
+        data = b""
+        while not data.endswith(b"\r\n\r\n") or b"GET " not in data:
+            data += connection.recv(65536)
+        calls.append(time.perf_counter() - began)
+    used = (processor_seconds(process) - before) / (CALLS * 9 // 10)
+    report("event out to response and next request in", calls[CALLS // 10:], 1e6, "µs")
+    print(f"processor time of the runtime per invocation: {used * 1e6:.1f} µs")
+    process.kill()
+    process.wait()
 
 
 def processor_seconds(process):
     with open(f"/proc/{process.pid}/stat") as file:
         fields = file.read().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def report(what, samples, scale, unit):
+    samples = sorted(samples)
+    print(f"{what}: p50 {statistics.median(samples) * scale:.2f} {unit}, "
+          f"min {samples[0] * scale:.2f}, p99 {samples[len(samples) * 99 // 100] * scale:.2f}", flush=True)
+
+
+def report_memory(what, pids):
+    totals = {"Rss": 0, "Pss": 0, "Private_Dirty": 0}
+    for pid in pids:
+        with open(f"/proc/{pid}/smaps_rollup") as file:
+            for name, kilobytes in re.findall(r"^(\w+): +(\d+) kB", file.read(), re.MULTILINE):
+                if name in totals:
+                    totals[name] += int(kilobytes)
+    print(f"{what}, one of {len(pids)}: " + ", ".join(
+        f"{name} {total / len(pids) / 1024:.2f} MiB" for name, total in totals.items()), flush=True)
 
 
 def main(name, executable=None):
@@ -58,51 +229,14 @@ def main(name, executable=None):
     with tempfile.TemporaryDirectory() as folder:
         with open(f"{folder}/{file}", "w") as code:
             code.write(source)
-        listener = socket.create_server(("127.0.0.1", 0))
-        places = {"{bundle}": description["folder"], "{interpreter}": executable,
-                  "/var/runtime": description["folder"], "/var/task": folder}
-        arguments = [_place(argument, places) for argument in description["arguments"]]
-        variables = {
-            **{key: _place(value, places) for key, value in description["environment"].items()},
-            "_HANDLER": "app.handler", "LAMBDA_TASK_ROOT": folder, "LAMBDA_RUNTIME_DIR": description["folder"],
-            "AWS_LAMBDA_RUNTIME_API": "127.0.0.1:%d" % listener.getsockname()[1],
-            "AWS_EXECUTION_ENV": description["executionEnvironment"], "LANG": "en_US.UTF-8",
-        }
-        starts, nothing = [], []
-        for _ in range(STARTS):
-            process, connection, took = start(listener, arguments, folder, variables)
-            starts.append(took)
-            process.kill()
-            process.wait()
-            connection.close()
-            began = time.perf_counter()
-            subprocess.run([executable, *NOTHING[description["family"]]], check=True)
-            nothing.append(time.perf_counter() - began)
-        report("start to first request", starts, 1e3, "ms")
-        report("interpreter that does nothing, start to end", nothing, 1e3, "ms")
-
-        process, connection, _ = start(listener, arguments, folder, variables)
-        calls = []
-        for turn in range(CALLS):
-            if turn == CALLS // 10:
-                before = processor_seconds(process)
-            began = time.perf_counter()
-            connection.sendall(REPLY if turn == 0 else ACCEPTED + REPLY)
-            data = b""
-            while not data.endswith(b"\r\n\r\n") or b"GET " not in data:
-                data += connection.recv(65536)
-            calls.append(time.perf_counter() - began)
-        used = (processor_seconds(process) - before) / (CALLS * 9 // 10)
-        report("event out to response and next request in", calls[CALLS // 10:], 1e6, "µs")
-        print(f"processor time of the runtime per invocation: {used * 1e6:.1f} µs")
-        process.kill()
-        process.wait()
-
-
-def report(what, samples, scale, unit):
-    samples = sorted(samples)
-    print(f"{what}: p50 {statistics.median(samples) * scale:.2f} {unit}, "
-          f"min {samples[0] * scale:.2f}, p99 {samples[len(samples) * 99 // 100] * scale:.2f}")
+        platform = Platform()
+        launch = Launch(name, folder, executable)
+        direct_starts(launch, platform, executable, description["family"])
+        cell_starts(name, folder, executable, launch, platform)
+        idle_cells(name, folder, executable, launch, platform)
+        if description["cell"] == "forked":
+            forks(name, folder, executable, launch, platform)
+        warm_calls(launch, platform)
 
 
 if __name__ == "__main__":

@@ -29,6 +29,10 @@ def test_data_files_are_complete(path):
             assert (path.parent / argument.removeprefix("/var/runtime/")).is_file()
     if description["executionEnvironment"]:
         assert description["executionEnvironment"] == "AWS_Lambda_" + description["id"]
+    assert description.get("cell") == {"python": "forked", "node": "booted"}.get(description["family"])
+    if "cell" in description:
+        # What runs in front of the program, and what the dynamic linker and the C library read.
+        assert {"AWS_LAMBDA_EXEC_WRAPPER", "LANG", "LC_", "LD_", "MALLOC_"} <= set(description["bootVariables"])
 
 
 @pytest.mark.parametrize("runtime, handler, folder", [

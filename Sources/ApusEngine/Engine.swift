@@ -1,3 +1,4 @@
+package import ApusMetrics
 package import ApusModel
 package import ApusSandbox
 package import Logging
@@ -7,17 +8,26 @@ import Synchronization
 /// Runs functions: keeps the catalog, and for each revision a pool of environments.
 package final class Engine: Sendable {
     package struct Limits: Sendable {
-        /// Invocations of one account in flight at the same time.
-        ///
-        /// - Source: Lambda quotas.
-        package var concurrency = 1000
+        /// Of each account in each region. AWS limits the rate of an account's calls too, for the sake of its own capacity; here the
+        /// operator's machine is the limit.
+        package var concurrency = {
+            var limits = ConcurrencyState.Limits()
+            limits.accountRate = nil
+            return limits
+        }()
 
         /// An environment that nobody has called for so long is closed.
         package var idleTimeout = Duration.seconds(600)
 
-        /// The longest that a runtime may take to ask for its first event.
+        /// An idle environment keeps the processor for so long, for what its runtime does after an answer.
+        package var freezeDelay = Duration.milliseconds(100)
+
+        /// Runtimes that wait booted for a function, of each kind in use, when nobody calls.
+        package var waitingCells = CellDemand.least(onHostWith: MemoryReading.current()?.total ?? 0)
+
+        /// The longest that a runtime may take to ask for its first event, or to be restored.
         ///
-        /// - Source: Lambda developer guide, "Init phase".
+        /// - Source: Lambda developer guide, "Init phase", "Restore phase".
         package var initTimeout = Duration.seconds(10)
 
         package init() {}
@@ -25,161 +35,180 @@ package final class Engine: Sendable {
 
     package let catalog = FunctionCatalog()
     package let limits: Limits
-    private let services: EnvironmentServices
+    let services: EnvironmentServices
+    let snapshots: Snapshots
+    let metrics: FunctionMetrics
+    let accounts = Mutex<[Scope: ConcurrencyAccount]>([:])
+    let book = Mutex<[FunctionKey: FunctionBook]>([:])
     private let eventLoops: any EventLoopGroup
-    private let ids = EnvironmentIDs()
     private let inFlight: InFlight
+    private let machine: Machine
     private let pools = Mutex<[ObjectIdentifier: EnvironmentPool]>([:])
     private let isStopping = Atomic<Bool>(false)
 
     package init(
         driver: any SandboxDriver, runtimes: any RuntimeDirectory, code: any CodeSource,
-        credentials: any ExecutionCredentialIssuer, log: any LogWriter, time: any TimeSource, logger: Logger,
-        eventLoops: any EventLoopGroup, limits: Limits,
+        credentials: any ExecutionCredentialIssuer, log: any LogWriter, metrics: FunctionMetrics, time: any TimeSource,
+        logger: Logger, eventLoops: any EventLoopGroup, limits: Limits,
         servePlatformAPI: @escaping @Sendable (Int32, any EventLoop) -> EventLoopFuture<any Channel>
     ) {
         let inFlight = InFlight()
+        let ids = EnvironmentIDs()
         self.inFlight = inFlight
         self.limits = limits
+        self.metrics = metrics
         self.eventLoops = eventLoops
+        machine = Machine(time: time)
         services = EnvironmentServices(
-            driver: driver, runtimes: runtimes, code: code, credentials: credentials, log: log, time: time,
-            logger: logger, initTimeout: limits.initTimeout, servePlatformAPI: servePlatformAPI,
-            onInvocationEnd: { inFlight.leave() },
+            driver: driver,
+            cells: CellSupply(driver: driver, ids: ids, least: limits.waitingCells, time: time, logger: logger),
+
+            runtimes: runtimes, code: code, credentials: credentials, log: log, time: time, logger: logger, ids: ids,
+            initTimeout: limits.initTimeout, servePlatformAPI: servePlatformAPI,
             track: { work in
                 inFlight.begin()
                 work.whenComplete { _ in inFlight.end() }
             })
-    }
-
-    // MARK: Catalog
-
-    /// From now on calls of the qualifier run this revision. Environments of the one before end when they are done.
-    package func publish(_ revision: Revision, qualifier: String) {
-        let pool = EnvironmentPool(
-            revision: revision, services: services, eventLoops: eventLoops, ids: ids, waitingLimit: limits.concurrency
-        ) { [weak self] pool in
-            self?.pools.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(pool)) }
-        }
-        pools.withLock { $0[ObjectIdentifier(pool)] = pool }
-        retire(catalog.set(.ready(pool), function: revision.function, qualifier: qualifier))
-    }
-
-    /// The function exists and cannot be called now.
-    package func suspend(_ function: FunctionKey, qualifier: String, state: String) {
-        retire(catalog.set(.notReady(state: state), function: function, qualifier: qualifier))
-    }
-
-    /// - Parameter qualifier: nil removes the function with all its versions.
-    package func remove(_ function: FunctionKey, qualifier: String? = nil) {
-        for entry in catalog.remove(function, qualifier: qualifier) { retire(entry) }
-    }
-
-    private func retire(_ entry: FunctionCatalog.Entry?) {
-        if case .ready(let pool) = entry {
-            pool.retire()
-            if pool.environmentCount == 0 { pools.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(pool)) } }
-        }
+        snapshots = Snapshots(services: services, eventLoops: eventLoops)
     }
 
     // MARK: Invocations
 
     /// Runs one call. The completion is called exactly once, with a fault when the function could not run.
-    package func invoke(_ request: InvocationRequest, function: FunctionKey, pool: EnvironmentPool, qualifier: String) {
+    package func invoke(_ request: InvocationRequest, on callee: Callee) {
         if isStopping.load(ordering: .relaxed) { return request.completion(.fault(EngineFaults.service)) }
-        guard inFlight.enter(limit: limits.concurrency) else {
-            return request.completion(.fault(EngineFaults.concurrencyExceeded))
+        switch callee.enter(isSynchronous: request.isSynchronous, now: services.time.monotonic) {
+        case .failure(let throttle): request.completion(.fault(throttle.fault))
+        case .success(let ticket):
+            inFlight.begin()
+            run(AdmittedInvocation(request: request, callee: callee, ticket: ticket, onEnd: inFlight.end))
         }
-        var pool = pool
-        // A pool may be retired between the look-up and this call; the catalog then has the next one.
+    }
+
+    private func run(_ invocation: AdmittedInvocation) {
+        // A pool may be retired between the look-up and this call; the callee then has the next one.
         for _ in 0..<8 {
-            switch pool.invoke(request) {
+            guard let pool = invocation.callee.pool() else { break }
+            switch pool.invoke(invocation) {
             case nil: return
-            case .saturated:
-                inFlight.leave()
-                return request.completion(.fault(EngineFaults.concurrencyExceeded))
-            case .retired:
-                guard case .found(.ready(let next)) = catalog.look(function, qualifier: qualifier) else { break }
-                pool = next
-                continue
+            case .saturated: return invocation.refuse(.throttle(.accountConcurrency))
+            case .retired: continue
             }
-            break
         }
-        inFlight.leave()
-        request.completion(.fault(EngineFaults.service))
+        invocation.refuse(.fault(EngineFaults.service))
+    }
+
+    // MARK: Pools
+
+    func makePool(_ revision: Revision) -> EnvironmentPool {
+        let pool = EnvironmentPool(
+            revision: revision, concurrency: concurrency(of: revision.function),
+            metrics: metrics.environments(of: revision.function, version: revision.version),
+            surroundings: EnvironmentPool.Surroundings(
+                services: services, snapshots: snapshots,
+                machine: MachineShare(
+                    mayStart: { [weak self] in self?.mayStart(expecting: $0) ?? false },
+                    settled: { [machine] in machine.settled(expecting: $0) }),
+                eventLoops: eventLoops, waitingLimit: limits.concurrency.executions,
+                onEmpty: { [weak self] pool in self?.forget(pool) },
+                onProvisioned: { [weak self] pool in self?.countProvisioned(pool.revision.function) }))
+        pools.withLock { $0[ObjectIdentifier(pool)] = pool }
+        return pool
+    }
+
+    func retire(_ pool: EnvironmentPool) {
+        pool.retire()
+        if pool.environmentCount == 0 { forget(pool) }
+    }
+
+    func account(_ scope: Scope) -> ConcurrencyAccount {
+        accounts.withLock { accounts in
+            if let account = accounts[scope] { return account }
+            let account = ConcurrencyAccount(limits: limits.concurrency)
+            accounts[scope] = account
+            return account
+        }
+    }
+
+    func concurrency(of function: FunctionKey) -> FunctionConcurrency {
+        FunctionConcurrency(account(function.scope), functionNamed: function.name)
+    }
+
+    private var allPools: [EnvironmentPool] { pools.withLock { Array($0.values) } }
+
+    private func forget(_ pool: EnvironmentPool) {
+        pools.withLock { _ = $0.removeValue(forKey: ObjectIdentifier(pool)) }
+    }
+
+    // MARK: Memory
+
+    private func mayStart(expecting bytes: Int) -> Bool {
+        let pools = allPools
+        let decision = machine.start(
+            expecting: bytes, growth: { pools.reduce(0) { $0 + $1.growth } },
+            reclaimable: { pools.reduce(0) { $0 + $1.reclaimableMemory } })
+        switch decision {
+        case .yes: return true
+        case .no: return false
+        case .reclaim(let bytes):
+            reclaim(bytes, pressure: .some, of: pools)
+            return true
+        }
+    }
+
+    private func reclaim(_ bytes: Int, pressure: MachineMemory.Pressure, of pools: [EnvironmentPool]) {
+        let chosen = Set(
+            Reclaimer.choose(
+                from: pools.map(\.reclaimable), bytes: bytes, pressure: pressure, now: services.time.monotonic))
+        guard !chosen.isEmpty else { return }
+        for pool in pools { pool.reclaim(chosen) }
     }
 
     // MARK: Life
 
-    /// Closes environments that have been idle for long. To be called now and then.
-    package func reclaimIdle() {
+    /// Freezes what is idle, and makes cells that are missing. To be called several times a second.
+    package func settle() {
+        let limit = services.time.monotonic - limits.freezeDelay
+        for pool in allPools { pool.freeze(idleSince: limit) }
+        services.cells.topUp()
+    }
+
+    /// Closes what has been idle for long or takes memory that is short, and keeps up what is provisioned and what waits ahead of
+    /// demand. To be called once a second.
+    package func tidy() {
         let limit = services.time.monotonic - limits.idleTimeout
-        for pool in pools.withLock({ Array($0.values) }) { pool.reclaim(idleSince: limit) }
+        let pools = allPools
+        for pool in pools { pool.reclaim(idleSince: limit) }
+        let (pressure, shortage) = machine.pressure(growth: pools.reduce(0) { $0 + $1.growth })
+        reclaim(shortage, pressure: pressure, of: pools)
+        services.cells.squeeze(pressure == .critical)
+        services.cells.tick()
+        retryProvisioning()
     }
 
     /// Takes no more calls and closes the environments, once what runs has ended or `grace` is over.
     package func shutdown(grace: Duration) async {
         isStopping.store(true, ordering: .relaxed)
         await inFlight.drained(within: grace, on: eventLoops.next())
-        for pool in pools.withLock({ Array($0.values) }) {
+        snapshots.dropAll()
+        for pool in allPools {
             pool.retire()
             pool.closeAll()
         }
+        await services.cells.close()
         await inFlight.drained(within: .seconds(2), on: eventLoops.next())
         await services.driver.shutdown()
     }
-}
 
-/// Counts what is under way: invocations, which have a limit, and other work, which has none.
-private final class InFlight: Sendable {
-    private struct State {
-        var invocations = 0
-        var others = 0
-        var waiting: [EventLoopPromise<Void>] = []
+    // MARK: Readings
 
-        var isIdle: Bool { invocations == 0 && others == 0 }
+    /// How many environments of each version there are, and what they do.
+    package func environmentCounts() -> [(EnvironmentGauges.Version, EnvironmentCounts)] {
+        allPools.map { (EnvironmentGauges.Version($0.revision.function, $0.revision.version), $0.counts) }
     }
 
-    private let state = Mutex(State())
-
-    func enter(limit: Int) -> Bool {
-        state.withLock { state in
-            guard state.invocations < limit else { return false }
-            state.invocations += 1
-            return true
-        }
-    }
-
-    func leave() { change { $0.invocations -= 1 } }
-    func begin() { change { $0.others += 1 } }
-    func end() { change { $0.others -= 1 } }
-
-    private func change(_ body: (inout State) -> Void) {
-        let waiting: [EventLoopPromise<Void>] = state.withLock { state in
-            body(&state)
-            guard state.isIdle else { return [] }
-            defer { state.waiting = [] }
-            return state.waiting
-        }
-        for promise in waiting { promise.succeed() }
-    }
-
-    /// Returns when nothing is under way, or when the time is over.
-    func drained(within limit: Duration, on eventLoop: any EventLoop) async {
-        let promise = eventLoop.makePromise(of: Void.self)
-        let isDone = state.withLock { state in
-            if !state.isIdle { state.waiting.append(promise) }
-            return state.isIdle
-        }
-        if isDone { promise.succeed() }
-        let timer = eventLoop.scheduleTask(in: .nanoseconds(limit.wholeNanoseconds)) { [self] in
-            let late = state.withLock { state in
-                defer { state.waiting = [] }
-                return state.waiting
-            }
-            for promise in late { promise.succeed() }
-        }
-        _ = try? await promise.futureResult.get()
-        timer.cancel()
+    /// What the calls of each account use of its concurrency.
+    package func concurrencyReadings() -> [(Scope, ConcurrencyState.Reading)] {
+        accounts.withLock { $0 }.map { scope, account in (scope, account.withState { $0.reading }) }
     }
 }

@@ -3,6 +3,15 @@ package import ApusSandbox
 
 /// How functions of one runtime identifier are started on this host.
 package struct RuntimeBundle: Sendable {
+    /// How processes of the runtime may wait ahead of demand (docs/decisions/0006-cells-and-forks.md).
+    package enum Cell: String, Decodable, Sendable {
+        /// Started one by one; each becomes one environment.
+        case booted
+
+        /// Forked from a zygote, and from a template once they are one.
+        case forked
+    }
+
     /// The identifier that clients use, such as `python3.11`.
     package var id: String
 
@@ -22,10 +31,17 @@ package struct RuntimeBundle: Sendable {
     /// For the INIT_START line, such as `python:3.11.v1`.
     package var version: String
 
+    /// Nil for a runtime that can only be launched directly.
+    package var cell: Cell?
+
+    /// Prefixes of variables that are read while the runtime boots, and so cannot come to a cell by message.
+    package var bootVariables: [String]
+
     package init(
         id: String, arguments: [String], mounts: [SandboxSpecification.Mount],
         variables: [(name: String, value: String)],
-        executionEnvironment: String?, hasFramedLogs: Bool, version: String
+        executionEnvironment: String?, hasFramedLogs: Bool, version: String,
+        cell: Cell? = nil, bootVariables: [String] = []
     ) {
         self.id = id
         self.arguments = arguments
@@ -34,6 +50,8 @@ package struct RuntimeBundle: Sendable {
         self.executionEnvironment = executionEnvironment
         self.hasFramedLogs = hasFramedLogs
         self.version = version
+        self.cell = cell
+        self.bootVariables = bootVariables
     }
 }
 

@@ -13,13 +13,6 @@ enum FunctionFaults {
             "The operation cannot be performed at this time. An update is in progress for resource: \(arn)")
     }
 
-    static func notActive(_ state: String) -> Fault {
-        Fault(
-            "ResourceConflictException", status: 409,
-            "The operation cannot be performed at this time. The function is currently in the following state: \(state)"
-        )
-    }
-
     static let revisionMismatch = Fault(
         "PreconditionFailedException", status: 412,
         "The Revision Id provided does not match the latest Revision Id. Call the GetFunction/GetAlias API to retrieve the latest Revision Id"

@@ -54,7 +54,32 @@ package struct FunctionsService: AWSService {
         table.on(Lambda.untagResource, action: "lambda:UntagResource", untag)
         table.on(Lambda.listTags, action: "lambda:ListTags", listTags)
         table.on(Lambda.getAccountSettings, action: "lambda:GetAccountSettings", accountSettings)
+        table.on(Lambda.createAlias, action: "lambda:CreateAlias", createAlias)
+        table.on(Lambda.getAlias, action: "lambda:GetAlias", getAlias)
+        table.on(Lambda.updateAlias, action: "lambda:UpdateAlias", updateAlias)
+        table.on(Lambda.deleteAlias, action: "lambda:DeleteAlias", deleteAlias)
+        table.on(Lambda.listAliases, action: "lambda:ListAliases", listAliases)
+        table.on(Lambda.putFunctionConcurrency, action: "lambda:PutFunctionConcurrency", putConcurrency)
+        table.on(Lambda.getFunctionConcurrency, action: "lambda:GetFunctionConcurrency", getConcurrency)
+        table.on(Lambda.deleteFunctionConcurrency, action: "lambda:DeleteFunctionConcurrency", deleteConcurrency)
+        table.on(
+            Lambda.putProvisionedConcurrencyConfig, action: "lambda:PutProvisionedConcurrencyConfig", putProvisioned)
+        table.on(
+            Lambda.getProvisionedConcurrencyConfig, action: "lambda:GetProvisionedConcurrencyConfig", getProvisioned)
+        table.on(
+            Lambda.deleteProvisionedConcurrencyConfig, action: "lambda:DeleteProvisionedConcurrencyConfig",
+            deleteProvisioned)
+        table.on(
+            Lambda.listProvisionedConcurrencyConfigs, action: "lambda:ListProvisionedConcurrencyConfigs",
+            listProvisioned)
         return table
+    }
+
+    /// The function of a call that takes no qualifier, not even `$LATEST`.
+    func functionKey(_ name: String, _ context: RequestContext) throws(Fault) -> FunctionKey {
+        let reference = try FunctionReference(name, qualifier: nil, scope: context.scope)
+        guard reference.qualifier == nil else { throw FunctionReference.qualified }
+        return reference.key
     }
 
     /// Whether a runtime can be used here is asked when code is made for it, so that the error comes early.

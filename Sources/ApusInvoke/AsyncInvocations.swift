@@ -91,15 +91,15 @@ package struct AsyncInvocations: Service {
         guard let function = FunctionKey(partition: message.queue.partition),
             let qualifier = message.attributes["qualifier"]
         else { return settle(message, .fault(InvokeFaults.storeUnavailable), slots) }
-        guard case .found(.ready(let pool)) = engine.catalog.look(function, qualifier: qualifier) else {
+        guard case .found(.ready(let callee)) = engine.catalog.look(function, qualifier: qualifier) else {
             return settle(message, .fault(lookupFault(function, qualifier)), slots)
         }
         let request = InvocationRequest(
             id: RequestID(existing: message.id), invokedFunctionARN: message.attributes["arn"] ?? "",
             payload: ByteBuffer(bytes: message.body), clientContext: message.attributes["clientContext"],
-            traceID: message.attributes["traceID"]
+            traceID: message.attributes["traceID"], isSynchronous: false
         ) { result in settle(message, result, slots) }
-        engine.invoke(request, function: function, pool: pool, qualifier: qualifier)
+        engine.invoke(request, on: callee)
     }
 
     private func lookupFault(_ function: FunctionKey, _ qualifier: String) -> Fault {

@@ -1,32 +1,48 @@
-import ApusEngine
-package import ApusModel
-import ApusServiceKit
+import ApusHTTP
+import ApusModel
 import ApusWire
 package import NIOCore
-package import NIOHTTP1
 
-/// Serves Invoke requests on the event loop and passes every other request on.
+/// Serves Invoke requests on the event loop, from bytes to bytes, and passes every other request on, untouched.
 ///
-/// Stands behind the HTTP codec, with pipelining taken care of in front of it: there is one request at a time.
+/// Stands in front of the HTTP codec, with an ``AnswerWatch`` behind it. One request is under way at a time: what a client sends
+/// ahead waits here.
 package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannelHandler {
-    package typealias InboundIn = HTTPServerRequestPart
-    package typealias InboundOut = HTTPServerRequestPart
-    package typealias OutboundIn = HTTPServerResponsePart
-    package typealias OutboundOut = HTTPServerResponsePart
+    package typealias InboundIn = ByteBuffer
+    package typealias InboundOut = ByteBuffer
+    package typealias OutboundIn = ByteBuffer
+    package typealias OutboundOut = ByteBuffer
+
+    /// Bytes of a request's head at the most: 1 MB in all, a client context of 3.5 KB among them.
+    ///
+    /// - Source: Lambda quotas.
+    package static let headLimit = 1 << 20
 
     /// Bytes of a body that is read to its end for the sake of a readable answer; a longer one ends the connection.
     private static let drainLimit = 100 << 20
 
+    /// Bytes that a client may send ahead before nothing more is read.
+    private static let aheadLimit = 64 << 10
+
     private enum State {
+        /// The next bytes begin a request.
         case idle
+        case collecting(HTTPRequestHead, name: String)
+        case running(keepAlive: Bool)
+        /// A request for the handlers behind comes in, then their answer is waited for.
         case passing
-        case collecting(HTTPRequestHead, name: String, body: ByteBuffer, received: Int)
-        case responding
+        /// Not HTTP as it is understood here. The codec says what is wrong, and has the rest of the connection.
+        case surrendered
     }
 
     private let front: InvokeFront
-    private let dates: DateLine
+    private let answers: InvokeAnswers
+    private var context: ChannelHandlerContext?
+    private var decoder = HTTPRequestDecoder(headLimit: InvokeChannelHandler.headLimit)
+    private var received = ByteBuffer()
     private var state = State.idle
+    private var body = ByteBuffer()
+    private var bodyLength = 0
 
     /// A request has come whose answer has not gone out whole.
     private var isAnswering = false
@@ -37,182 +53,217 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     /// The server is going down: the connection ends when it owes no answer.
     private var isQuiescing = false
 
+    /// The client sends no more; the handlers behind hear of it when it has its answer.
+    private var inputEnd: ChannelEvent?
+
+    private var isProceeding = false
+    private var hasPassed = false
+    private var holdsRead = false
+
     package init(front: InvokeFront, dates: DateLine) {
         self.front = front
-        self.dates = dates
+        answers = InvokeAnswers(front: front, dates: dates)
     }
+
+    package func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    package func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    // MARK: Requests
 
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
-        if case .end = unwrapInboundIn(data) { isReceiving = false }
-        switch (unwrapInboundIn(data), state) {
-        case (.head(let head), _):
-            begin(head, data, context: context)
-        case (_, .passing):
-            context.fireChannelRead(data)
-            if case .end = unwrapInboundIn(data) { state = .idle }
-        case (.body(var part), .collecting(let head, let name, var body, let received)):
-            // The buffer has one owner while it grows.
-            state = .responding
-            let total = received + part.readableBytes
-            guard total <= Self.drainLimit else {
-                context.close(promise: nil)
-                return
-            }
-            if total <= InvokeCall.payloadLimit {
-                if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
-            }
-            state = .collecting(head, name: name, body: body, received: total)
-        case (.end, .collecting(let head, let name, let body, let received)):
-            state = .responding
-            run(head, name: name, body: body, received: received, context: context)
-        case (.body, .idle), (.body, .responding), (.end, .idle), (.end, .responding):
-            break
+        var incoming = unwrapInboundIn(data)
+        if received.readableBytes == 0 { received = incoming } else { received.writeBuffer(&incoming) }
+        if !isProceeding { proceed(context: context) }
+    }
+
+    package func channelReadComplete(context: ChannelHandlerContext) {
+        guard hasPassed else { return }
+        hasPassed = false
+        context.fireChannelReadComplete()
+    }
+
+    package func read(context: ChannelHandlerContext) {
+        holdsRead = isFarAhead
+        if !holdsRead { context.read() }
+    }
+
+    private var isFarAhead: Bool { !takesMore && received.readableBytes > Self.aheadLimit }
+
+    /// False while an answer is owed.
+    private var takesMore: Bool {
+        switch state {
+        case .idle, .collecting: true
+        case .passing: isReceiving
+        case .running, .surrendered: false
         }
     }
 
-    package func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
-        let isEnd = if case .end = unwrapOutboundIn(data) { true } else { false }
-        context.write(data, promise: promise)
-        if isEnd { answered(context: context) }
-    }
+    private var isRunning: Bool { if case .running = state { true } else { false } }
 
-    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
-        if event is ChannelShouldQuiesceEvent {
-            isQuiescing = true
-            // Who sends slowly cannot keep the server from going down.
-            if !isAnswering || isReceiving { context.close(promise: nil) }
-        }
-        context.fireUserInboundEventTriggered(event)
-    }
-
-    private func answered(context: ChannelHandlerContext) {
-        isAnswering = false
-        guard isQuiescing else { return }
-        // What has just been written goes out first.
-        context.flush()
-        context.close(promise: nil)
-    }
-
-    private func begin(_ head: HTTPRequestHead, _ data: NIOAny, context: ChannelHandlerContext) {
-        isAnswering = true
-        isReceiving = true
-        guard head.method == .POST, let name = InvokeRoute.functionName(head.uri) else {
-            state = .passing
-            context.fireChannelRead(data)
-            return
-        }
-        if head.headers[canonicalForm: "expect"].contains(where: { $0.lowercased() == "100-continue" }) {
-            context.writeAndFlush(
-                wrapOutboundOut(.head(HTTPResponseHead(version: head.version, status: .continue))), promise: nil)
-        }
-        state = .collecting(head, name: name, body: ByteBuffer(), received: 0)
-    }
-
-    private func run(
-        _ head: HTTPRequestHead, name: String, body: ByteBuffer, received: Int, context: ChannelHandlerContext
-    ) {
-        let id = RequestID()
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let (handler, eventLoop) = (NIOLoopBound(self, eventLoop: context.eventLoop), context.eventLoop)
-        let isKeptAlive = head.isKeepAlive
-        let respond: @Sendable (InvokeFront.Reply) -> Void = { reply in
-            if eventLoop.inEventLoop {
-                handler.value.respond(reply, id: id, keepAlive: isKeptAlive, context: bound.value)
-            } else {
-                eventLoop.execute {
-                    handler.value.respond(reply, id: id, keepAlive: isKeptAlive, context: bound.value)
+    private func proceed(context: ChannelHandlerContext) {
+        isProceeding = true
+        defer { isProceeding = false }
+        var before = received
+        do throws(HTTPRequestDecoder.Failure) {
+            while takesMore {
+                before = received
+                let event = try decoder.next(&received)
+                if case .head(let head) = event { begin(head, context: context) }
+                if case .passing = state {
+                    pass(before, upTo: before.readableBytes - received.readableBytes, context: context)
+                }
+                guard let event else { break }
+                switch event {
+                case .head: break
+                case .body(var part): collect(&part, context: context)
+                case .end: end(context: context)
                 }
             }
+        } catch {
+            received = before
+            surrender(context: context)
         }
-        guard received <= InvokeCall.payloadLimit else {
+        if case .surrendered = state {
+            pass(received, upTo: received.readableBytes, context: context)
+            received.clear()
+        }
+        // The channel can fill the same memory again if nobody else holds it.
+        if received.readableBytes == 0 { received = ByteBuffer() }
+    }
+
+    private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
+        isAnswering = true
+        isReceiving = true
+        guard head.method == .post, let name = InvokeRoute.functionName(head.target) else {
+            state = .passing
+            return
+        }
+        if head.expectsContinue {
+            context.writeAndFlush(
+                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+        }
+        state = .collecting(head, name: name)
+    }
+
+    private func collect(_ part: inout ByteBuffer, context: ChannelHandlerContext) {
+        guard case .collecting = state else { return }
+        bodyLength += part.readableBytes
+        if bodyLength > Self.drainLimit {
+            state = .running(keepAlive: false)
+            context.close(promise: nil)
+        } else if bodyLength <= InvokeCall.payloadLimit {
+            if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+        }
+    }
+
+    private func end(context: ChannelHandlerContext) {
+        isReceiving = false
+        switch state {
+        case .collecting(let head, let name):
+            state = .running(keepAlive: head.keepAlive)
+            run(head, name: name, eventLoop: context.eventLoop)
+        case .passing:
+            if !isAnswering { state = .idle }
+        case .idle, .running, .surrendered: break
+        }
+    }
+
+    private func run(_ head: HTTPRequestHead, name: String, eventLoop: any EventLoop) {
+        let id = RequestID()
+        let handler = NIOLoopBound(self, eventLoop: eventLoop)
+        let respond: @Sendable (InvokeFront.Reply) -> Void = { reply in
+            if eventLoop.inEventLoop {
+                handler.value.respond(reply, id)
+            } else {
+                eventLoop.execute { handler.value.respond(reply, id) }
+            }
+        }
+        let (body, length) = (body, bodyLength)
+        (self.body, bodyLength) = (ByteBuffer(), 0)
+        guard length <= InvokeCall.payloadLimit else {
             return respond(.fault(InvokeFaults.payloadTooLarge(limit: 6_291_456)))
         }
-        let request = WireRequest(
-            method: head.method.rawValue, target: head.uri,
-            headers: WireHeaders(head.headers.map { (name: $0.name, value: $0.value) }), body: body)
+        let request = WireRequest(method: "POST", target: head.target, headers: WireHeaders(head.fields), body: body)
         front.handle(request, name: name, id: id, on: eventLoop, reply: respond)
     }
 
     // MARK: Answers
 
-    private func respond(
-        _ reply: InvokeFront.Reply, id: RequestID, keepAlive: Bool, context: ChannelHandlerContext
-    ) {
+    private func respond(_ reply: InvokeFront.Reply, _ id: RequestID) {
+        guard case .running(let keepAlive) = state, let context, context.channel.isActive else { return }
         state = .idle
-        guard context.channel.isActive else { return }
-        var (status, headers, body) = encode(reply, id)
-        headers.add(name: "Date", value: dates.value)
-        if status != .noContent { headers.add(name: "Content-Length", value: String(body.readableBytes)) }
-        if !keepAlive { headers.add(name: "Connection", value: "close") }
-        let head = HTTPResponseHead(version: .http1_1, status: status, headers: headers)
-        context.write(wrapOutboundOut(.head(head)), promise: nil)
-        if body.readableBytes > 0 { context.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil) }
-        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
-        let written = context.writeAndFlush(wrapOutboundOut(.end(nil)))
-        if !keepAlive { written.whenComplete { _ in bound.value.close(promise: nil) } }
+        let (head, content) = answers.encode(reply, id, keepAlive: keepAlive)
+        if let content {
+            context.write(wrapOutboundOut(head), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(content), promise: nil)
+        } else {
+            context.writeAndFlush(wrapOutboundOut(head), promise: nil)
+        }
+        if keepAlive { answered(context: context) } else { closeWhenWritten(context: context) }
+    }
+
+    /// The answer to a request that was passed on has been written whole.
+    func passedRequestWasAnswered() {
+        guard case .passing = state, let context else { return }
+        if !isReceiving { state = .idle }
         answered(context: context)
     }
 
-    private func encode(
-        _ reply: InvokeFront.Reply, _ id: RequestID
-    ) -> (status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer) {
-        var headers = HTTPHeaders()
-        headers.reserveCapacity(9)
-        switch reply {
-        case .accepted:
-            headers.add(name: "x-amzn-RequestId", value: id.text)
-            return (.accepted, headers, ByteBuffer())
-        case .dryRun:
-            headers.add(name: "x-amzn-RequestId", value: id.text)
-            return (.noContent, headers, ByteBuffer())
-        case .fault(let fault):
-            return encode(fault, id)
-        case .result(let result, let traceID):
-            let content: ByteBuffer
-            switch result.outcome {
-            case .success(let body):
-                content = body
-            case .functionError(let body):
-                content = body
-                headers.add(name: "X-Amz-Function-Error", value: "Unhandled")
-            case .fault(let fault):
-                return encode(fault, id)
+    private func answered(context: ChannelHandlerContext) {
+        isAnswering = false
+        if isQuiescing { return closeWhenWritten(context: context) }
+        if !isProceeding, received.readableBytes > 0 { proceed(context: context) }
+        if holdsRead, !isFarAhead {
+            holdsRead = false
+            context.read()
+        }
+        if let event = inputEnd, !isRunning {
+            inputEnd = nil
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    private func closeWhenWritten(context: ChannelHandlerContext) {
+        let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
+    }
+
+    // MARK: Other requests
+
+    private func pass(_ bytes: ByteBuffer, upTo length: Int, context: ChannelHandlerContext) {
+        guard length > 0, let part = bytes.getSlice(at: bytes.readerIndex, length: length) else { return }
+        hasPassed = true
+        context.fireChannelRead(wrapInboundOut(part))
+    }
+
+    private func surrender(context: ChannelHandlerContext) {
+        guard case .collecting = state else {
+            state = .surrendered
+            return
+        }
+        // The head of this one never reached the codec.
+        state = .running(keepAlive: false)
+        context.writeAndFlush(wrapOutboundOut(MalformedRequest.answer), promise: nil)
+        closeWhenWritten(context: context)
+    }
+
+    // MARK: Ends
+
+    package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        switch event {
+        case is ChannelShouldQuiesceEvent:
+            isQuiescing = true
+            // Who sends slowly cannot keep the server from going down.
+            if !isAnswering || isReceiving { context.close(promise: nil) }
+            // The handlers behind know of no call, and would end the connection.
+            if isRunning { return }
+        case let end as ChannelEvent where end == .inputClosed:
+            if isRunning {
+                inputEnd = end
+                return
             }
-            headers.add(name: "Content-Type", value: "application/json")
-            headers.add(name: "x-amzn-RequestId", value: id.text)
-            headers.add(name: "X-Amz-Executed-Version", value: result.executedVersion)
-            headers.add(name: "X-Amzn-Remapped-Content-Length", value: "0")
-            headers.add(name: "X-Amzn-Trace-Id", value: traceID)
-            if let tail = result.logTail { headers.add(name: "X-Amz-Log-Result", value: Base64.encode(tail)) }
-            return (.ok, headers, content)
+        default: break
         }
-    }
-
-    private func encode(
-        _ fault: Fault, _ id: RequestID
-    ) -> (status: HTTPResponseStatus, headers: HTTPHeaders, body: ByteBuffer) {
-        let response = front.encode(fault, id)
-        return (
-            HTTPResponseStatus(statusCode: response.status),
-            HTTPHeaders(response.headers.fields.map { ($0.name, $0.value) }), response.body
-        )
-    }
-}
-
-/// The `Date` line, made once a second rather than once an answer. Belongs to one event loop.
-package final class DateLine {
-    private let time: any TimeSource
-    private var second: Int64 = -1
-    private var text = ""
-
-    package init(time: any TimeSource) { self.time = time }
-
-    var value: String {
-        let now = time.wall
-        if now.seconds != second {
-            second = now.seconds
-            text = now.civil.httpDate
-        }
-        return text
+        context.fireUserInboundEventTriggered(event)
     }
 }

@@ -45,9 +45,9 @@ package struct InvokeFront: Sendable {
             var request = request
             let caller = try authenticator.authenticate(&request, for: model)
             var call = try InvokeCall(request, name: name, scope: caller.scope)
-            try authorizer.authorize(
-                caller.principal, action: "lambda:InvokeFunction", resource: call.function.key.arn(nil))
-            let pool = try find(call.function)
+            let arn = call.function.key.arn(nil)
+            try authorizer.authorize(caller.principal, action: "lambda:InvokeFunction", resource: arn)
+            let callee = try find(call.function)
             let traceID = call.traceID ?? TraceID.make(time.wall)
             call.traceID = traceID
             switch call.kind {
@@ -55,12 +55,11 @@ package struct InvokeFront: Sendable {
             case .event: accept(call, id: id, on: eventLoop, reply: reply)
             case .requestResponse:
                 let invocation = InvocationRequest(
-                    id: id, invokedFunctionARN: call.function.arn, payload: call.payload,
+                    id: id, invokedFunctionARN: call.function.qualifier.map { "\(arn):\($0)" } ?? arn,
+                    payload: call.payload,
                     clientContext: call.clientContext, traceID: traceID, wantsLogTail: call.wantsLogTail
                 ) { result in reply(.result(result, traceID: traceID)) }
-                engine.invoke(
-                    invocation, function: call.function.key, pool: pool,
-                    qualifier: call.function.qualifier ?? "$LATEST")
+                engine.invoke(invocation, on: callee)
             }
         } catch {
             reply(.fault(error))
@@ -71,9 +70,9 @@ package struct InvokeFront: Sendable {
         RestJSONProtocol().response(fault, for: model.operation("Invoke"), in: model, requestID: id)
     }
 
-    private func find(_ function: FunctionReference) throws(Fault) -> EnvironmentPool {
+    private func find(_ function: FunctionReference) throws(Fault) -> Callee {
         switch engine.catalog.look(function.key, qualifier: function.qualifier ?? "$LATEST") {
-        case .found(.ready(let pool)): return pool
+        case .found(.ready(let callee)): return callee
         case .found(.notReady(let state)): throw InvokeFaults.notReady(state)
         case .noSuchFunction, .noSuchQualifier:
             throw .functionNotFound(function.key.arn(function.qualifier ?? "$LATEST"))

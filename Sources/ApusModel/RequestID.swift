@@ -3,7 +3,7 @@ package struct RequestID: Hashable, Sendable, CustomStringConvertible {
     package let text: String
 
     package init() {
-        var generator = SystemRandomNumberGenerator()
+        var generator = PooledRandom()
         self.text = RequestID.format(generator.next(), generator.next())
     }
 

@@ -22,6 +22,9 @@ package struct Revision: Sendable {
     package var code: CodeReference
     package var logging: LoggingSettings
 
+    /// Environments are forks of a process that has run the init (SnapStart).
+    package var startsFromSnapshot = false
+
     package init(
         id: String, function: FunctionKey, version: FunctionVersion, runtime: String, handler: String, role: String,
         memory: MemorySize, timeout: Duration, temporarySpace: MemorySize, variables: [(name: String, value: String)],

@@ -1,3 +1,4 @@
+import ApusHTTP
 import ApusModel
 import NIOCore
 
@@ -10,6 +11,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         case next
         case response(to: String)
         case error(to: String, type: String)
+        case restoreNext
+        /// Of the init or of a restore.
         case initError(type: String)
         /// Read to its end, then answered with this.
         case settled(Answer)
@@ -27,7 +30,11 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         }
     }
 
+    /// How long an answer may wait for the event that it is to travel with.
+    private static let longestWait = TimeAmount.milliseconds(20)
+
     private let server: RuntimeAPIServer
+    private var context: ChannelHandlerContext?
     private var decoder = HTTPRequestDecoder()
     private var received = ByteBuffer()
     private var call: Call?
@@ -35,20 +42,28 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
     private var isTooLarge = false
     private var keepAlive = true
 
+    /// Answers that have not been written yet.
+    private var unsent = ByteBuffer()
+    private var sendsSoon = false
+
+    /// False once the server has forgotten the runtime that this connection speaks for.
+    private var isCurrent = true
+
     init(server: RuntimeAPIServer) { self.server = server }
 
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
     func channelActive(context: ChannelHandlerContext) {
-        server.connected(context.channel)
+        server.connected(self)
         context.fireChannelActive()
     }
 
     func channelInactive(context: ChannelHandlerContext) {
         // An answer that was cut off half-way is the runtime's answer all the same.
-        if case .response(let id) = call, server.isCurrent(context.channel) {
-            server.respond(to: id, .unusable(.truncatedResponse))
-        }
+        if case .response(let id) = call, isCurrent { server.respond(to: id, .unusable(.truncatedResponse)) }
         call = nil
-        server.disconnected(context.channel)
+        server.disconnected(self)
         context.fireChannelInactive()
     }
 
@@ -62,13 +77,48 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
             received.writeBuffer(&incoming)
         }
         do throws(HTTPRequestDecoder.Failure) {
-            while server.isCurrent(context.channel), let event = try decoder.next(&received) {
-                handle(event, context: context)
-            }
+            while isCurrent, let event = try decoder.next(&received) { handle(event, context: context) }
         } catch {
             answer(
                 .refusal(400, type: "TruncatedHTTPRequest", message: "The request could not be read"), context: context)
+            send()
             context.close(promise: nil)
+        }
+        // The channel can fill the same memory again if nobody else holds it.
+        if received.readableBytes == 0 { received = ByteBuffer() }
+        if server.isParked(self) { sendSoon(context: context) } else { send() }
+    }
+
+    // MARK: To the runtime
+
+    /// Answers the parked `/next`.
+    func send(_ invocation: RuntimeInvocation) {
+        invocation.write(to: &unsent)
+        send()
+    }
+
+    /// The server speaks to another runtime from now on.
+    func letGo() {
+        isCurrent = false
+        context?.close(promise: nil)
+    }
+
+    private func send() {
+        guard unsent.readableBytes > 0 else { return }
+        context?.writeAndFlush(wrapOutboundOut(unsent), promise: nil)
+        // The memory of small answers is used again.
+        if unsent.capacity > 16 << 10 { unsent = ByteBuffer() } else { unsent.clear() }
+    }
+
+    /// A runtime that asks for the next event before it has seen what became of its answer does not wait for that alone: both go
+    /// out in one write, which wakes it once.
+    private func sendSoon(context: ChannelHandlerContext) {
+        guard unsent.readableBytes > 0, !sendsSoon else { return }
+        sendsSoon = true
+        let box = NIOLoopBound(self, eventLoop: context.eventLoop)
+        context.eventLoop.scheduleTask(in: Self.longestWait) {
+            box.value.sendsSoon = false
+            box.value.send()
         }
     }
 
@@ -97,38 +147,50 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         keepAlive = head.keepAlive
         body = ByteBuffer()
         isTooLarge = false
-        call = route(head)
+        call = checked(route(head))
         if head.expectsContinue {
-            context.writeAndFlush(
-                wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
+            unsent.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
+            send()
         }
     }
 
     private func route(_ head: HTTPRequestHead) -> Call {
-        let prefix = "/2018-06-01/runtime/"
-        guard head.target.hasPrefix(prefix) else { return head.target == "/ping" ? .settled(.pong) : .unknown }
-        let path = head.target.dropFirst(prefix.utf8.count)
-        switch (head.method, path) {
-        case (.get, "invocation/next"):
+        guard let path = head.target.text(between: "/2018-06-01/runtime/") else {
+            return head.target == "/ping" ? .settled(.pong) : .unknown
+        }
+        switch head.method {
+        case .get where path == "invocation/next":
             return .next
-        case (.post, "init/error"):
-            return .initError(type: RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type")))
-        case (.post, _):
-            let parts = path.split(separator: "/", omittingEmptySubsequences: false)
-            guard parts.count == 3, parts[0] == "invocation", parts[2] == "response" || parts[2] == "error" else {
-                return .unknown
-            }
-            if let refusal = server.mayRespond(to: parts[1]) {
-                return .settled(Answer(refusal))
-            }
-            if parts[2] == "error" {
-                let type = RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type"))
-                return .error(to: String(parts[1]), type: type)
-            }
-            return .response(to: String(parts[1]))
+        case .get where path == "restore/next":
+            return .restoreNext
+        case .post where path == "init/error" || path == "restore/error":
+            return .initError(type: errorType(head))
+        case .post:
+            if let id = invocation(path, "/response") { return .response(to: id) }
+            if let id = invocation(path, "/error") { return .error(to: id, type: errorType(head)) }
+            return .unknown
         default:
             return .unknown
         }
+    }
+
+    /// An answer that is not wanted is refused after its body, which is not looked at.
+    private func checked(_ call: Call) -> Call {
+        switch call {
+        case .response(let id), .error(let id, _): server.mayRespond(to: id).map { .settled(Answer($0)) } ?? call
+        case .next, .restoreNext, .initError, .settled: call
+        }
+    }
+
+    private func invocation(_ path: Substring, _ call: StaticString) -> String? {
+        guard let id = path.text(between: "invocation/", and: call), !id.utf8.contains(UInt8(ascii: "/")) else {
+            return nil
+        }
+        return String(id)
+    }
+
+    private func errorType(_ head: HTTPRequestHead) -> String {
+        RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type"))
     }
 
     private func finish(context: ChannelHandlerContext) {
@@ -138,7 +200,9 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         self.body = ByteBuffer()
         switch call {
         case .next:
-            if let refusal = server.next(on: context.channel) { answer(Answer(refusal), context: context) }
+            if let refusal = server.next(on: self) { answer(Answer(refusal), context: context) }
+        case .restoreNext:
+            if let refusal = server.awaitRestore() { answer(Answer(refusal), context: context) }
         case .response(let id) where isTooLarge:
             let refusal = Answer.refusal(413, type: "RequestEntityTooLarge", message: "Payload too large")
             settle(id, refusal, .unusable(.responseTooLarge), context: context)
@@ -160,27 +224,29 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
     /// Takes the answer to an event, unless another connection gave one while this body was on its way.
     private func settle(_ id: String, _ reply: Answer, _ outcome: RuntimeOutcome, context: ChannelHandlerContext) {
         if let refusal = server.mayRespond(to: id) { return answer(Answer(refusal), context: context) }
-        // The runtime learns it first: the environment may be taken away as soon as the outcome is known.
         answer(reply, context: context)
+        // The runtime learns it first: the environment may be taken away as soon as the outcome is known.
+        if received.readableBytes == 0 { send() }
         server.respond(to: id, outcome)
     }
 
     private func answer(_ answer: Answer, context: ChannelHandlerContext) {
-        var buffer = context.channel.allocator.buffer(capacity: 256)
         switch answer {
         case .accepted:
-            buffer.writeStaticString(
+            unsent.writeStaticString(
                 "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
             )
         case .pong:
-            buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong")
+            unsent.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong")
         case .refusal(let status, let type, let message):
             let text = "{\"errorMessage\":\"\(message)\",\"errorType\":\"\(type)\"}\n"
-            buffer.writeString("HTTP/1.1 \(status) Error\r\nContent-Type: application/json\r\n")
-            buffer.writeString("Content-Length: \(text.utf8.count)\r\n\r\n\(text)")
+            unsent.writeString("HTTP/1.1 \(status) Error\r\nContent-Type: application/json\r\n")
+            unsent.writeString("Content-Length: \(text.utf8.count)\r\n\r\n\(text)")
         }
-        context.writeAndFlush(wrapOutboundOut(buffer), promise: nil)
-        if !keepAlive { context.close(promise: nil) }
+        if !keepAlive {
+            send()
+            context.close(promise: nil)
+        }
     }
 }
 

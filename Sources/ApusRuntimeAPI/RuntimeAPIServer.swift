@@ -10,9 +10,12 @@ package protocol RuntimeAPIDelegate: AnyObject {
     /// It can no longer take an event, though it waited for one.
     func runtimeIsNotReady()
 
+    /// Its init is over, and it waits to be forked.
+    func runtimeAwaitsRestore()
+
     func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome)
 
-    /// Its init failed; it is expected to exit.
+    /// Its init or its restore failed; it is expected to exit.
     func runtimeInitFailed(_ error: RuntimeErrorReport)
 
     /// It broke the protocol.
@@ -53,8 +56,8 @@ package final class RuntimeAPIServer {
 
     private var state = RuntimeAPIState()
     private var listener: (any Channel)?
-    private var connections: [ObjectIdentifier: any Channel] = [:]
-    private var parked: (any Channel)?
+    private var connections: [ObjectIdentifier: RuntimeAPIConnection] = [:]
+    private var parked: RuntimeAPIConnection?
     private var lastRequestID = RequestID(existing: "")
 
     package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
@@ -81,11 +84,11 @@ package final class RuntimeAPIServer {
     /// - Returns: false when none waits.
     package func deliver(_ invocation: RuntimeInvocation) -> Bool {
         eventLoop.preconditionInEventLoop()
-        guard case .idle = state.phase, let channel = parked else { return false }
+        guard case .idle = state.phase, let connection = parked else { return false }
         state.deliver(invocation.requestID)
         lastRequestID = invocation.requestID
         parked = nil
-        channel.writeAndFlush(invocation.encoded(channel.allocator), promise: nil)
+        connection.send(invocation)
         return true
     }
 
@@ -96,7 +99,7 @@ package final class RuntimeAPIServer {
         parked = nil
         let open = connections.values
         connections = [:]
-        for channel in open { channel.close(promise: nil) }
+        for connection in open { connection.letGo() }
     }
 
     package func close() {
@@ -107,24 +110,23 @@ package final class RuntimeAPIServer {
 
     // MARK: From the connections
 
-    func connected(_ channel: any Channel) { connections[ObjectIdentifier(channel)] = channel }
+    func connected(_ connection: RuntimeAPIConnection) { connections[ObjectIdentifier(connection)] = connection }
 
-    func disconnected(_ channel: any Channel) {
-        connections[ObjectIdentifier(channel)] = nil
-        if let waiting = parked, waiting === channel {
+    func disconnected(_ connection: RuntimeAPIConnection) {
+        connections[ObjectIdentifier(connection)] = nil
+        if isParked(connection) {
             parked = nil
             state.unpark(after: lastRequestID)
             delegate?.runtimeIsNotReady()
         }
     }
 
-    /// A connection that `reset` has let go of no longer speaks for the runtime.
-    func isCurrent(_ channel: any Channel) -> Bool { connections[ObjectIdentifier(channel)] != nil }
+    func isParked(_ connection: RuntimeAPIConnection) -> Bool { parked === connection }
 
-    func next(on channel: any Channel) -> RuntimeAPIState.Refusal? {
+    func next(on connection: RuntimeAPIConnection) -> RuntimeAPIState.Refusal? {
         switch state.next() {
         case .park(let initialized):
-            parked = channel
+            parked = connection
             delegate?.runtimeIsReady(initialized: initialized)
             return nil
         case .accept:
@@ -140,6 +142,12 @@ package final class RuntimeAPIServer {
     func respond(to id: String, _ outcome: RuntimeOutcome) {
         guard let id = state.respond(to: id) else { return }
         delegate?.runtimeResponded(to: id, outcome)
+    }
+
+    func awaitRestore() -> RuntimeAPIState.Refusal? {
+        if let refusal = state.awaitRestore() { return refusal }
+        delegate?.runtimeAwaitsRestore()
+        return nil
     }
 
     func failInit(_ report: RuntimeErrorReport) -> RuntimeAPIState.Refusal? {

@@ -13,6 +13,8 @@ package struct RuntimeAPIState: Equatable, Sendable {
         case running(RequestID)
         /// Has answered, and has not asked for more yet.
         case responded(RequestID)
+        /// Has run the init and waits to be forked; its forks begin anew, each with its own server.
+        case awaitingRestore
         /// Broke the rules or reported that its init failed. Nothing but its end follows.
         case failed
     }
@@ -50,9 +52,17 @@ package struct RuntimeAPIState: Equatable, Sendable {
         case .running:
             phase = .failed
             return .refuse(.invalidTransition(fatal: true))
-        case .idle, .failed:
+        case .idle, .awaitingRestore, .failed:
             return .refuse(.invalidTransition(fatal: false))
         }
+    }
+
+    /// The runtime asks to be told of its restore, which it is to be called before its first `/next`. No answer ever comes: forks find
+    /// out by themselves.
+    package mutating func awaitRestore() -> Refusal? {
+        guard phase == .initializing else { return .invalidTransition(fatal: false) }
+        phase = .awaitingRestore
+        return nil
     }
 
     /// An event is handed to the waiting runtime.
@@ -72,7 +82,7 @@ package struct RuntimeAPIState: Equatable, Sendable {
             return current.text == id ? .invalidTransition(fatal: false) : .invalidRequestID
         case .idle:
             return .invalidRequestID
-        case .initializing, .failed:
+        case .initializing, .awaitingRestore, .failed:
             return .invalidTransition(fatal: false)
         }
     }
@@ -86,7 +96,7 @@ package struct RuntimeAPIState: Equatable, Sendable {
         return current
     }
 
-    /// The runtime reports that it could not start.
+    /// The runtime reports that it could not start, or could not be restored.
     package mutating func failInit() -> Refusal? {
         guard phase == .initializing else { return .invalidTransition(fatal: false) }
         phase = .failed

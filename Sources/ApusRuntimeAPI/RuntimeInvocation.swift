@@ -1,3 +1,4 @@
+import ApusHTTP
 package import ApusModel
 package import NIOCore
 
@@ -35,44 +36,19 @@ package struct RuntimeInvocation: Sendable {
         self.payload = payload
     }
 
-    /// The answer to the parked `/next`, head and body.
-    func encoded(_ allocator: ByteBufferAllocator) -> ByteBuffer {
-        var buffer = allocator.buffer(capacity: 512 + payload.readableBytes)
-        buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: ")
-        buffer.writeFieldValue(contentType)
-        buffer.writeStaticString("\r\nLambda-Runtime-Aws-Request-Id: ")
-        buffer.writeFieldValue(requestID.text)
-        buffer.writeStaticString("\r\nLambda-Runtime-Deadline-Ms: ")
-        buffer.writeString(String(deadline.milliseconds))
-        buffer.writeStaticString("\r\nLambda-Runtime-Invoked-Function-Arn: ")
-        buffer.writeFieldValue(invokedFunctionARN)
-        if let traceID {
-            buffer.writeStaticString("\r\nLambda-Runtime-Trace-Id: ")
-            buffer.writeFieldValue(traceID)
-        }
-        if let clientContext {
-            buffer.writeStaticString("\r\nLambda-Runtime-Client-Context: ")
-            buffer.writeFieldValue(clientContext)
-        }
-        if let cognitoIdentity {
-            buffer.writeStaticString("\r\nLambda-Runtime-Cognito-Identity: ")
-            buffer.writeFieldValue(cognitoIdentity)
-        }
-        buffer.writeStaticString("\r\nContent-Length: ")
-        buffer.writeString(String(payload.readableBytes))
-        buffer.writeStaticString("\r\n\r\n")
+    /// Writes the answer to the parked `/next`, head and body.
+    func write(to buffer: inout ByteBuffer) {
+        buffer.reserveCapacity(minimumWritableBytes: 512 + payload.readableBytes)
+        buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+        buffer.writeField("Content-Type: ", contentType)
+        buffer.writeField("Lambda-Runtime-Aws-Request-Id: ", requestID.text)
+        buffer.writeField("Lambda-Runtime-Deadline-Ms: ", String(deadline.milliseconds))
+        buffer.writeField("Lambda-Runtime-Invoked-Function-Arn: ", invokedFunctionARN)
+        if let traceID { buffer.writeField("Lambda-Runtime-Trace-Id: ", traceID) }
+        if let clientContext { buffer.writeField("Lambda-Runtime-Client-Context: ", clientContext) }
+        if let cognitoIdentity { buffer.writeField("Lambda-Runtime-Cognito-Identity: ", cognitoIdentity) }
+        buffer.writeField("Content-Length: ", String(payload.readableBytes))
+        buffer.writeStaticString("\r\n")
         buffer.writeImmutableBuffer(payload)
-        return buffer
-    }
-}
-
-extension ByteBuffer {
-    /// Writes a field's value; control characters, which could begin a field of their own, become spaces.
-    mutating func writeFieldValue(_ text: String) {
-        if text.utf8.allSatisfy({ $0 >= 0x20 && $0 != 0x7F }) {
-            writeString(text)
-        } else {
-            writeBytes(text.utf8.map { $0 < 0x20 || $0 == 0x7F ? 0x20 : $0 })
-        }
     }
 }

@@ -26,8 +26,19 @@ struct Descriptor: ~Copyable, Sendable {
     }
 
     /// Writes to a kernel file, in one call.
-    borrowing func put(_ text: String) {
+    ///
+    /// - Returns: whether the kernel took it.
+    @discardableResult
+    borrowing func put(_ text: String) -> Bool {
         var text = text
-        _ = text.withUTF8 { pwrite(raw, $0.baseAddress, $0.count, 0) }
+        return text.withUTF8 { pwrite(raw, $0.baseAddress, $0.count, 0) } >= 0
     }
+
+    /// The number that a small kernel file begins with; 0 when there is none.
+    borrowing func number() -> Int { Int(text().prefix { $0 != "\n" }) ?? 0 }
+}
+
+extension Optional where Wrapped == Descriptor {
+    /// Nil where the launcher has found no such file: a negative number.
+    init(found raw: Int32) { self = raw < 0 ? nil : Descriptor(adopting: raw) }
 }

@@ -14,6 +14,22 @@ package protocol SandboxDriver: Sendable {
     /// - Throws: ``SandboxError``; by then nothing of the environment is left.
     func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox
 
+    /// Whether ``boot(_:)`` and ``fork(_:as:)`` work here. Without them every environment is started directly.
+    var makesCells: Bool { get }
+
+    /// Boots a runtime that has no function yet: a cell (docs/decisions/0006). Returns when it waits, or is about to.
+    ///
+    /// - Throws: ``SandboxError``; `ENOTSUP` from a driver that makes no cells.
+    func boot(_ specification: CellSpecification) async throws(SandboxError) -> any Sandbox
+
+    /// Forks a waiting process, a cell or a template, into an environment of its own, which is a cell.
+    ///
+    /// Forks of one origin take turns. The origin must not be frozen. Closing the origin waits for its forks.
+    ///
+    /// - Throws: ``SandboxError``: `EBUSY` when the process has threads that a fork would lose, `ETIMEDOUT` when it did not
+    ///   fork in time (0.5 s; it may do so later and in vain, so it is better closed). The origin waits on, or has ended.
+    func fork(_ origin: any Sandbox, as id: String) async throws(SandboxError) -> any Sandbox
+
     /// Ends every environment that still runs and gives back what the driver holds of the host.
     func shutdown() async
 }
@@ -31,6 +47,22 @@ package protocol Sandbox: AnyObject, Sendable {
     /// Returns when the runtime process has ended, by itself or by ``kill()``; at once when it already has.
     func waitForExit() async -> SandboxExit
 
+    /// Makes a cell the environment of a function: its files, limits and variables. To be called once, before anything else.
+    /// The program of the specification is not executed but for a ``restart()``. A fork of a template has the files already;
+    /// those of the specification count for nothing then. The limit of descriptors stays that of the cell.
+    ///
+    /// - Throws: ``SandboxError``; the cell is then of no use and is to be closed.
+    func specialize(_ specification: SandboxSpecification) async throws(SandboxError)
+
+    /// Takes the processor away from every process inside, until ``thaw()``. About 0.1 ms. An environment that is frozen may be
+    /// killed and closed. Does nothing where the host cannot freeze.
+    func freeze()
+
+    func thaw()
+
+    /// The memory that the environment uses now, in bytes, `/tmp` included; 0 where the host cannot tell.
+    func currentMemory() -> Int
+
     /// Starts the program again after it has ended or been killed: ends what processes are left inside and waits for that,
     /// then runs the same program with the same variables. `/tmp`, the listeners and the pipes stay as they are, even when the
     /// first process inside was killed. Afterwards ``waitForExit()`` speaks of the new process.
@@ -42,7 +74,8 @@ package protocol Sandbox: AnyObject, Sendable {
     /// Changes the CPU share, in thousandths of a core; 0 means no limit (as during init).
     func setCPU(millicores: Int)
 
-    /// The most memory that the environment has used so far, in bytes; 0 where the host cannot tell. A few microseconds.
+    /// The most memory that the environment has used so far, in bytes, without what is stored in `/tmp`; 0 where the host cannot
+    /// tell. A few microseconds.
     func peakMemory() -> Int
 
     /// Kills what is left and gives everything back. Repeats are harmless.
@@ -72,6 +105,35 @@ package struct SandboxDescriptors: Sendable {
     }
 }
 
+/// What a runtime needs to boot before there is a function for it.
+package struct CellSpecification: Equatable, Sendable {
+    /// As ``SandboxSpecification/id``; stays the environment's.
+    package var id: String
+
+    /// The runtime's own files.
+    package var mounts: [SandboxSpecification.Mount]
+
+    /// The program and its arguments, the last one `cell`.
+    package var arguments: [String]
+
+    /// Variables while it boots. Those of the function replace them all.
+    package var variables: [(name: String, value: String)] {
+        get { variablePairs.map { ($0.name, $0.value) } }
+        set { variablePairs = newValue.map { SandboxSpecification.Pair(name: $0.name, value: $0.value) } }
+    }
+    private var variablePairs: [SandboxSpecification.Pair] = []
+
+    package init(
+        id: String, mounts: [SandboxSpecification.Mount], arguments: [String],
+        variables: [(name: String, value: String)]
+    ) {
+        self.id = id
+        self.mounts = mounts
+        self.arguments = arguments
+        self.variables = variables
+    }
+}
+
 /// What an environment is made of.
 package struct SandboxSpecification: Equatable, Sendable {
     /// Inside, the write end of the framed log channel has this number.
@@ -79,9 +141,6 @@ package struct SandboxSpecification: Equatable, Sendable {
 
     /// Unique among the environments of this server; 1...64 characters of `[a-z0-9-]`.
     package var id: String
-
-    /// Environments of one owner share a uid, no two owners do.
-    package var owner: FunctionKey
 
     /// An absolute directory of the host that becomes `/var/task`, read-only.
     package var code: String
@@ -109,7 +168,7 @@ package struct SandboxSpecification: Equatable, Sendable {
     }
     private var variablePairs: [Pair] = []
 
-    private struct Pair: Equatable, Sendable {
+    struct Pair: Equatable, Sendable {
         var name: String
         var value: String
     }
@@ -122,6 +181,9 @@ package struct SandboxSpecification: Equatable, Sendable {
     /// The size of `/tmp` in bytes.
     package var temporaryBytes: Int
 
+    /// The process keeps its control channel after it was specialized, so that it can be forked: a template.
+    package var isTemplate = false
+
     /// Processes and threads at the most.
     package var processes: Int = 1024
 
@@ -129,11 +191,10 @@ package struct SandboxSpecification: Equatable, Sendable {
     package var descriptors: Int = 1024
 
     package init(
-        id: String, owner: FunctionKey, code: String, mounts: [Mount], arguments: [String],
+        id: String, code: String, mounts: [Mount], arguments: [String],
         variables: [(name: String, value: String)], memory: MemorySize, millicores: Int, temporaryBytes: Int
     ) {
         self.id = id
-        self.owner = owner
         self.code = code
         self.mounts = mounts
         self.arguments = arguments
@@ -155,14 +216,18 @@ package struct SandboxExit: Equatable, Sendable {
 
     package var cause: Cause
 
+    /// The sandbox has gone with it: it cannot be restarted.
+    package var isLost: Bool
+
     /// The kernel killed something inside because the memory limit was reached.
     package var outOfMemory: Bool
 
     /// In bytes; 0 where the host cannot tell.
     package var peakMemory: Int
 
-    package init(cause: Cause, outOfMemory: Bool, peakMemory: Int) {
+    package init(cause: Cause, isLost: Bool = false, outOfMemory: Bool, peakMemory: Int) {
         self.cause = cause
+        self.isLost = isLost
         self.outOfMemory = outOfMemory
         self.peakMemory = peakMemory
     }

@@ -1,32 +1,75 @@
 import ApusModel
 import Glibc
 
-extension SandboxSpecification {
-    /// What the launcher takes at the most; more would end it, and every environment with it.
-    private static let mostMounts = 15
-    private static let mostArguments = 1024
-    private static let mostVariables = 4096
+/// What the launcher takes at the most; more would end it, and every environment with it.
+private enum Most {
+    static let mounts = 15
+    static let arguments = 1024
+    static let variables = 4096
+}
 
-    /// Refuses what no driver can carry out, before anything of the environment is made.
-    func check() throws(SandboxError) {
-        func refuse(_ what: String, _ error: Int32) -> SandboxError {
-            SandboxError(step: "check \(what)", subject: self.id, errno: error)
-        }
+/// Refuses what no driver can carry out, before anything of the environment is made.
+private struct LaunchCheck {
+    let id: String
+
+    private func refuse(_ what: String, _ error: Int32 = EINVAL) -> SandboxError {
+        SandboxError(step: "check \(what)", subject: id, errno: error)
+    }
+
+    func identity() throws(SandboxError) {
         let letters = id.utf8.allSatisfy { "abcdefghijklmnopqrstuvwxyz0123456789-".utf8.contains($0) }
-        guard letters, 1...64 ~= id.utf8.count else { throw refuse("the id", EINVAL) }
-        guard arguments.first?.hasPrefix("/") == true else { throw refuse("the program's path", EINVAL) }
-        guard arguments.count <= SandboxSpecification.mostArguments else { throw refuse("the arguments", E2BIG) }
-        guard variables.count <= SandboxSpecification.mostVariables else { throw refuse("the variables", E2BIG) }
-        guard mounts.count <= SandboxSpecification.mostMounts else { throw refuse("the mounts", E2BIG) }
-        guard memory.megabytes > 0, 1...Int(Int32.max) ~= processes, 8...Int(Int32.max) ~= descriptors,
-            temporaryBytes >= 0
-        else { throw refuse("the limits", EINVAL) }
-        // What follows a NUL would be lost to a C string.
-        let texts =
-            [code] + arguments + variables.flatMap { [$0.name, $0.value] } + mounts.flatMap { [$0.source, $0.target] }
-        guard texts.allSatisfy({ !$0.utf8.contains(0) }) else { throw refuse("the texts", EINVAL) }
+        guard letters, 1...64 ~= id.utf8.count else { throw refuse("the id") }
+    }
+
+    func arguments(_ arguments: [String]) throws(SandboxError) {
+        guard arguments.first?.hasPrefix("/") == true else { throw refuse("the program's path") }
+        guard arguments.count <= Most.arguments else { throw refuse("the arguments", E2BIG) }
+        try texts(arguments)
+    }
+
+    func variables(_ variables: [(name: String, value: String)]) throws(SandboxError) {
+        guard variables.count <= Most.variables else { throw refuse("the variables", E2BIG) }
+        try texts(variables.flatMap { [$0.name, $0.value] })
         guard variables.allSatisfy({ !$0.name.isEmpty && !$0.name.utf8.contains(UInt8(ascii: "=")) }) else {
-            throw refuse("the variables' names", EINVAL)
+            throw refuse("the variables' names")
         }
+    }
+
+    func mounts(_ mounts: [SandboxSpecification.Mount]) throws(SandboxError) {
+        guard mounts.count <= Most.mounts else { throw refuse("the mounts", E2BIG) }
+        try texts(mounts.flatMap { [$0.source, $0.target] })
+    }
+
+    func limits(_ specification: SandboxSpecification) throws(SandboxError) {
+        guard specification.memory.megabytes > 0, 1...Int(Int32.max) ~= specification.processes,
+            8...Int(Int32.max) ~= specification.descriptors, specification.temporaryBytes >= 0
+        else { throw refuse("the limits") }
+    }
+
+    /// What follows a NUL would be lost to a C string.
+    func texts(_ texts: [String]) throws(SandboxError) {
+        guard texts.allSatisfy({ !$0.utf8.contains(0) }) else { throw refuse("the texts") }
+    }
+}
+
+extension SandboxSpecification {
+    func check() throws(SandboxError) {
+        let check = LaunchCheck(id: id)
+        try check.identity()
+        try check.arguments(arguments)
+        try check.variables(variables)
+        try check.mounts(mounts)
+        try check.limits(self)
+        try check.texts([code])
+    }
+}
+
+extension CellSpecification {
+    func check() throws(SandboxError) {
+        let check = LaunchCheck(id: id)
+        try check.identity()
+        try check.arguments(arguments)
+        try check.variables(variables)
+        try check.mounts(mounts)
     }
 }

@@ -15,8 +15,17 @@ package struct Foundations: Sendable {
                 "--dev takes everybody for an administrator, so it listens on loopback only, not on \(settings.host)")
         }
         self.settings = settings
+        Self.raiseDescriptorLimit()
         places = try Places(settings, instanceSuffix: instanceSuffix)
         driver = try Self.makeDriver(settings, places)
+    }
+
+    /// Each environment costs about twenty descriptors; shells give a process 1,024 and let it have more.
+    private static func raiseDescriptorLimit() {
+        var limit = rlimit()
+        guard getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return }
+        limit.rlim_cur = limit.rlim_max
+        setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
     private static func makeDriver(_ settings: ServerSettings, _ places: Places) throws -> any SandboxDriver {

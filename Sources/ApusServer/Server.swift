@@ -3,6 +3,7 @@ import ApusFunctions
 import ApusIAM
 import ApusInvoke
 import ApusLogs
+import ApusMetrics
 import ApusModel
 import ApusSandbox
 import ApusServiceKit
@@ -34,6 +35,9 @@ package struct ApusServer: Sendable {
         let (settings, places) = (foundations.settings, foundations.places)
         let time = SystemTime()
         warn()
+        let metrics = MetricsRegistry()
+        metrics.adoptLibraries()
+        metrics.add(ProcessMetrics(startTime: time.wall))
         let store = try SQLiteStore(folder: places.data, time: time)
         let loops = MultiThreadedEventLoopGroup(numberOfThreads: settings.eventLoops)
         let threads = NIOThreadPool(numberOfThreads: 2)
@@ -46,13 +50,17 @@ package struct ApusServer: Sendable {
         let platform = PlatformListener(logger: logger)
         var limits = Engine.Limits()
         limits.idleTimeout = settings.idleTimeout
-        limits.concurrency = settings.concurrency
+        limits.concurrency.executions = settings.concurrency
+        let functionMetrics = FunctionMetrics()
+        metrics.add(functionMetrics)
         let engine = Engine(
             driver: foundations.driver, runtimes: runtimes,
             code: try CodeCache(folder: places.code, blobs: store.blobs, threads: threads, logger: logger),
-            credentials: SessionCredentials(store: credentials), log: EngineLogWriter(ingest: logs.buffer), time: time,
-            logger: logger, eventLoops: loops, limits: limits,
+            credentials: SessionCredentials(store: credentials), log: EngineLogWriter(ingest: logs.buffer),
+            metrics: functionMetrics, time: time, logger: logger, eventLoops: loops, limits: limits,
             servePlatformAPI: { descriptor, loop in platform.serve(descriptor, on: loop) })
+        metrics.add(EnvironmentGauges { engine.environmentCounts() })
+        metrics.add(ConcurrencyGauges { engine.concurrencyReadings() })
         let functions = FunctionsService(
             store: store, time: time, runtimes: runtimes, sink: EngineRevisionSink(engine: engine),
             limits: .init(concurrentExecutions: settings.concurrency), logger: logger)
@@ -68,14 +76,13 @@ package struct ApusServer: Sendable {
         let responder = APIResponder(
             dispatcher: ServiceDispatcher(
                 services: services, authenticator: authenticator, authorizer: authorizer, logger: logger),
-            location: functions.location, blobs: store.blobs, time: time, address: "\(settings.host):\(settings.port)")
-        let front = FrontChannel(
-            responder: { request, writer, _ in try await responder.respond(request, writer) },
-            front: InvokeFront(
-                engine: engine, model: functions.model, authenticator: authenticator, authorizer: authorizer,
-                events: events, time: time),
-            time: time)
-        platform.use(front)
+            location: functions.location, blobs: store.blobs, metrics: metrics, time: time,
+            address: "\(settings.host):\(settings.port)")
+        let invoke = InvokeFront(
+            engine: engine, model: functions.model, authenticator: authenticator, authorizer: authorizer,
+            events: events, time: time)
+        let front = FrontChannel(responder: responder, front: invoke, time: time)
+        platform.use(FrontChannel(responder: responder.withoutMetrics, front: invoke, time: time))
         // Everything that is stored can be called from the first request on.
         try await functions.reconciler.recover()
         try await events.recover()
@@ -88,15 +95,24 @@ package struct ApusServer: Sendable {
                 Self.announce("http://\(settings.host):\(channel.localAddress?.port ?? settings.port)")
             }, eventLoopGroup: loops, logger: logger)
         // Stopped in reverse: first no new requests, last the log of what was still running.
-        let parts: [any Service] = [
-            logs.buffer, logs.retention,
-            BlobCollection(
-                collector: BlobCollector(owners: [functions], blobs: store.blobs, logger: logger), time: time,
-                logger: logger),
-            functions.reconciler, EngineService(engine: engine), events, server,
+        var parts: [ServiceGroupConfiguration.ServiceConfiguration] = [
+            .init(service: logs.buffer), .init(service: logs.retention),
+            .init(
+                service: BlobCollection(
+                    collector: BlobCollector(owners: [functions], blobs: store.blobs, logger: logger), time: time,
+                    logger: logger)),
+            // The engine ends snapshots that are being taken: nobody may take that for their outcome.
+            .init(service: EngineService(engine: engine)), .init(service: functions.reconciler),
+            .init(service: events), .init(service: server),
         ]
+        if let driver = foundations.driver as? LinuxDriver {
+            // Before the engine, which ends the driver.
+            parts.insert(
+                .init(service: DriverService(driver: driver), failureTerminationBehavior: .gracefullyShutdownGroup),
+                at: 0)
+        }
         var group = ServiceGroupConfiguration(
-            services: parts.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(30)
         let result = await Result { try await ServiceGroup(configuration: group).run() }
         await store.close()

@@ -77,12 +77,15 @@ package struct FunctionReference: Hashable, Sendable {
     ///
     /// - Source: recorded response.
     package func requireUnqualified() throws(Fault) {
-        guard qualifier == nil || qualifier == "$LATEST" else {
-            throw .invalidParameter(
-                "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
-                    + "Please specify either a function name or an unqualified function ARN.")
-        }
+        guard qualifier == nil || qualifier == "$LATEST" else { throw Self.qualified }
     }
+
+    /// A qualifier was given to an operation of whole functions.
+    ///
+    /// - Source: recorded response.
+    package static let qualified = Fault.invalidParameter(
+        "This operation is permitted on Lambda functions only. Aliases and versions do not support this operation. "
+            + "Please specify either a function name or an unqualified function ARN.")
 
     /// The ARN as AWS repeats it in messages.
     package var arn: String { key.arn(qualifier) }

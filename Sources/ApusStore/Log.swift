@@ -16,11 +16,15 @@ package struct NewRecord: Equatable, Sendable {
     /// What readers may filter by, such as a log stream's name. Empty where a log has no such thing.
     package var tag: String
     package var time: Timestamp
+
+    /// The last moment that the payload tells of, for the summary of its tag; ``time`` unless said otherwise.
+    package var latest: Timestamp
     package var payload: [UInt8]
 
-    package init(tag: String = "", time: Timestamp, payload: [UInt8]) {
+    package init(tag: String = "", time: Timestamp, latest: Timestamp? = nil, payload: [UInt8]) {
         self.tag = tag
         self.time = time
+        self.latest = latest ?? time
         self.payload = payload
     }
 }
@@ -103,7 +107,11 @@ package struct LogPosition: Equatable, Sendable {
 /// What a log knows of one tag.
 package struct LogTagSummary: Equatable, Sendable {
     package let tag: String
+
+    /// The earliest time of its records.
     package let first: Timestamp
+
+    /// The latest moment that its records tell of, or told of before some were removed.
     package let last: Timestamp
 
     /// Sum of the payloads' sizes.

@@ -65,10 +65,10 @@ struct LogAppender {
     private func note(_ record: NewRecord, in log: inout OpenLog) throws -> Int64? {
         if record.tag.isEmpty { return nil }
         let key = ExactText(text: record.tag)
-        let time = record.time.nanoseconds
-        var change = try log.tags[key] ?? TagChange(id: tagID(record, in: log.place), first: time, last: time)
+        let (time, latest) = (record.time.nanoseconds, record.latest.nanoseconds)
+        var change = try log.tags[key] ?? TagChange(id: tagID(record, in: log.place), first: time, last: latest)
         change.first = min(change.first, time)
-        change.last = max(change.last, time)
+        change.last = max(change.last, latest)
         change.records += 1
         change.bytes += record.payload.count
         log.tags[key] = change
@@ -81,7 +81,7 @@ struct LogAppender {
         if let id { return id }
         try database.run(
             "INSERT INTO log_tag (log, name, first, last, records, bytes) VALUES (?, ?, ?, ?, 0, 0)",
-            [place.log, record.tag, record.time.nanoseconds, record.time.nanoseconds])
+            [place.log, record.tag, record.time.nanoseconds, record.latest.nanoseconds])
         return database.lastInsertedRowID
     }
 }

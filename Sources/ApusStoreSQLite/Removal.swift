@@ -61,8 +61,7 @@ extension Database {
             try run(
                 """
                 UPDATE log_tag SET records = records - ?2, bytes = bytes - ?3,
-                    first = (SELECT min(time) FROM record INDEXED BY record_by_tag_time WHERE tag = ?1),
-                    last = (SELECT max(time) FROM record INDEXED BY record_by_tag_time WHERE tag = ?1)
+                    first = (SELECT min(time) FROM record INDEXED BY record_by_tag_time WHERE tag = ?1)
                 WHERE id = ?1
                 """, [tag, removed.records, removed.bytes])
         }

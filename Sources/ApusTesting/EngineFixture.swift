@@ -1,4 +1,5 @@
 package import ApusEngine
+package import ApusMetrics
 package import ApusModel
 import Logging
 import NIOCore
@@ -11,6 +12,7 @@ package struct EngineFixture: Sendable {
     package let log = RecordingLog()
     package let time: ManualTime
     package let credentials = StubCredentials()
+    package let metrics = FunctionMetrics()
     package let code: StubCode
 
     private init(
@@ -20,8 +22,8 @@ package struct EngineFixture: Sendable {
         self.driver = driver
         self.code = code
         engine = Engine(
-            driver: driver, runtimes: runtimes, code: code, credentials: credentials, log: log, time: time,
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
+            driver: driver, runtimes: runtimes, code: code, credentials: credentials, log: log, metrics: metrics,
+            time: time, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() },
             eventLoops: MultiThreadedEventLoopGroup.singleton, limits: limits,
             servePlatformAPI: { _, loop in loop.makeFailedFuture(ChannelError.operationUnsupported) })
     }
@@ -29,13 +31,13 @@ package struct EngineFixture: Sendable {
     /// Lends an engine to `body`, and shuts it down whatever happens.
     package static func run(
         limits: Engine.Limits = Engine.Limits(), runtimes: StubRuntimes = StubRuntimes(), code: StubCode = StubCode(),
-        time: ManualTime = ManualTime(), hooks: ScriptedDriver.Hooks = ScriptedDriver.Hooks(),
+        time: ManualTime = ManualTime(), hooks: ScriptedDriver.Hooks = ScriptedDriver.Hooks(), makesCells: Bool = false,
         program: @escaping ScriptedDriver.Program,
         _ body: (EngineFixture) async throws -> Void
     ) async throws {
         let fixture = EngineFixture(
             limits: limits, runtimes: runtimes, code: code, time: time,
-            driver: ScriptedDriver(hooks: hooks, program: program))
+            driver: ScriptedDriver(hooks: hooks, makesCells: makesCells, program: program))
         do {
             try await body(fixture)
         } catch {
@@ -64,14 +66,19 @@ package struct EngineFixture: Sendable {
 
     /// Returns once every environment of a function is idle: a runtime asks for the next event after its answer was passed on.
     package func settle(_ revision: Revision, qualifier: String = "$LATEST") async throws {
-        guard case .found(.ready(let pool)) = engine.catalog.look(revision.function, qualifier: qualifier) else {
-            return
-        }
+        var counts = EnvironmentCounts()
         for _ in 0..<10_000 {
-            if pool.idleCount == pool.environmentCount { return }
+            counts = self.counts(revision)
+            if counts.starting + counts.busy == 0 { return }
             try await Task.sleep(for: .milliseconds(1))
         }
-        throw DeadlineMissed(what: "idle environments", found: "\(pool.idleCount) of \(pool.environmentCount)")
+        throw DeadlineMissed(what: "idle environments", found: "\(counts)")
+    }
+
+    /// What the environments of a version do.
+    package func counts(_ revision: Revision) -> EnvironmentCounts {
+        let version = EnvironmentGauges.Version(revision.function, revision.version)
+        return engine.environmentCounts().filter { $0.0 == version }.reduce(EnvironmentCounts()) { $0 + $1.1 }
     }
 
     /// Calls a function; `completion` hears of its end.
@@ -80,13 +87,13 @@ package struct EngineFixture: Sendable {
         wantsLogTail: Bool = false, completion: @escaping @Sendable (InvocationResult) -> Void
     ) {
         let key = revision.function
-        guard case .found(.ready(let pool)) = engine.catalog.look(key, qualifier: qualifier) else {
-            return completion(.fault(Fault("NotCallable", status: 404, "the catalog has no pool")))
+        guard case .found(.ready(let callee)) = engine.catalog.look(key, qualifier: qualifier) else {
+            return completion(.fault(Fault("NotCallable", status: 404, "the catalog has no such qualifier")))
         }
         let request = InvocationRequest(
             id: id, invokedFunctionARN: key.arn(nil), payload: ByteBuffer(string: payload), wantsLogTail: wantsLogTail,
             completion: completion)
-        engine.invoke(request, function: key, pool: pool, qualifier: qualifier)
+        engine.invoke(request, on: callee)
     }
 }
 

@@ -13,14 +13,20 @@ package final class RecordingLog: LogWriter {
 
     package let entries = Watched<[Entry]>([])
 
+    /// How many times lines were handed over.
+    package let blocks = Watched(0)
+
     /// Lines are taken in any case; false asks the writer to slow down.
     package let hasRoom = Watched(true)
 
     package init() {}
 
-    package func write(_ line: LogLine, to destination: LogDestination) -> Bool {
-        let entry = Entry(destination: destination, time: line.time, text: String(decoding: line.bytes, as: UTF8.self))
-        entries.change { $0.append(entry) }
+    package func write(_ block: LogBlock, to destination: LogDestination) -> Bool {
+        let lines = block.lines.map { line in
+            Entry(destination: destination, time: line.time, text: String(decoding: line.bytes, as: UTF8.self))
+        }
+        blocks.change { $0 += 1 }
+        entries.change { $0 += lines }
         return hasRoom.value
     }
 
@@ -55,10 +61,15 @@ package struct StubRuntimes: RuntimeDirectory {
 }
 
 extension RuntimeBundle {
-    package static let scripted = RuntimeBundle(
-        id: "python3.11", arguments: ["/var/runtime/bootstrap"], mounts: [],
-        variables: [("PYTHONPATH", "/var/runtime"), ("LANG", "C.UTF-8")], executionEnvironment: "AWS_Lambda_python3.11",
-        hasFramedLogs: true, version: "python:3.11.v1")
+    package static let scripted = scripted(cell: nil)
+
+    package static func scripted(cell: Cell?) -> RuntimeBundle {
+        RuntimeBundle(
+            id: "python3.11", arguments: ["/var/runtime/bootstrap"], mounts: [],
+            variables: [("PYTHONPATH", "/var/runtime"), ("LANG", "C.UTF-8")],
+            executionEnvironment: "AWS_Lambda_python3.11", hasFramedLogs: true, version: "python:3.11.v1", cell: cell,
+            bootVariables: ["PYTHON"])
+    }
 }
 
 /// Has every package, or none.

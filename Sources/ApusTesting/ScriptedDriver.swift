@@ -5,6 +5,7 @@ import Glibc
 import Synchronization
 
 /// Starts environments without processes: a program of the test's plays the runtime, on a thread, over real sockets and pipes.
+/// In a cell or a fork it begins when that is specialized.
 package final class ScriptedDriver: SandboxDriver {
     /// Runs once for each process; returns its exit code. It has to end when ``ScriptedRuntime/isKilled`` is true.
     package typealias Program = @Sendable (ScriptedRuntime) throws -> Int32
@@ -14,6 +15,12 @@ package final class ScriptedDriver: SandboxDriver {
         /// An error makes the start fail.
         package var beforeStart: @Sendable (SandboxSpecification) async -> SandboxError? = { _ in nil }
         package var beforeRestart: @Sendable (ScriptedSandbox) async -> SandboxError? = { _ in nil }
+        package var beforeBoot: @Sendable (CellSpecification) async -> SandboxError? = { _ in nil }
+        package var beforeSpecialize: @Sendable (ScriptedSandbox, SandboxSpecification) async -> SandboxError? = {
+            _, _ in nil
+        }
+        /// The origin.
+        package var beforeFork: @Sendable (ScriptedSandbox) async -> SandboxError? = { _ in nil }
         package var beforeClose: @Sendable (ScriptedSandbox) async -> Void = { _ in }
 
         package init() {}
@@ -21,8 +28,9 @@ package final class ScriptedDriver: SandboxDriver {
 
     package let name = "scripted"
     package let probes: [Probe] = []
+    package let makesCells: Bool
 
-    /// Every environment that was started, in order.
+    /// Every environment that was started, booted or forked, in order.
     package let sandboxes = Watched<[ScriptedSandbox]>([])
 
     /// The ids of those that were closed.
@@ -32,22 +40,44 @@ package final class ScriptedDriver: SandboxDriver {
     fileprivate let hooks: Hooks
     fileprivate let program: Program
 
-    package init(hooks: Hooks = Hooks(), program: @escaping Program) {
+    package init(hooks: Hooks = Hooks(), makesCells: Bool = false, program: @escaping Program) {
         self.hooks = hooks
+        self.makesCells = makesCells
         self.program = program
     }
 
     package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
         if let error = await hooks.beforeStart(specification) { throw error }
-        let sandbox: ScriptedSandbox
-        do {
-            sandbox = try ScriptedSandbox(specification, driver: self)
-        } catch {
-            throw SandboxError(step: "listen", subject: specification.id, errno: errno)
-        }
-        sandboxes.change { $0.append(sandbox) }
-        sandbox.boot()
+        let sandbox = try open(specification.id, .started, specification)
+        sandbox.run()
         return sandbox
+    }
+
+    package func boot(_ specification: CellSpecification) async throws(SandboxError) -> any Sandbox {
+        guard makesCells else { throw SandboxError(step: "boot", subject: specification.id, errno: ENOTSUP) }
+        if let error = await hooks.beforeBoot(specification) { throw error }
+        return try open(specification.id, .booted(specification))
+    }
+
+    package func fork(_ origin: any Sandbox, as id: String) async throws(SandboxError) -> any Sandbox {
+        guard makesCells, let origin = origin as? ScriptedSandbox else {
+            throw SandboxError(step: "fork", subject: origin.id, errno: ENOTSUP)
+        }
+        if let error = await hooks.beforeFork(origin) { throw error }
+        if origin.hasEnded { throw SandboxError(step: "fork", subject: origin.id, errno: ESRCH) }
+        return try open(id, .forked(from: origin.id))
+    }
+
+    private func open(
+        _ id: String, _ origin: ScriptedSandbox.Origin, _ specification: SandboxSpecification? = nil
+    ) throws(SandboxError) -> ScriptedSandbox {
+        do {
+            let sandbox = try ScriptedSandbox(id, origin, specification, driver: self)
+            sandboxes.change { $0.append(sandbox) }
+            return sandbox
+        } catch {
+            throw SandboxError(step: "listen", subject: id, errno: errno)
+        }
     }
 
     package func shutdown() async {
@@ -57,7 +87,15 @@ package final class ScriptedDriver: SandboxDriver {
 }
 
 package final class ScriptedSandbox: Sandbox {
+    /// How it began.
+    package enum Origin: Equatable, Sendable {
+        case started
+        case booted(CellSpecification)
+        case forked(from: String)
+    }
+
     private struct State {
+        var specification: SandboxSpecification?
         var descriptors: SandboxDescriptors?
         var runtime: ScriptedRuntime?
         var processes = 0
@@ -66,7 +104,8 @@ package final class ScriptedSandbox: Sandbox {
         var isClosed = false
     }
 
-    package let specification: SandboxSpecification
+    package let id: String
+    package let origin: Origin
 
     /// Each CPU share that was set, in thousandths of a core.
     package let shares = Watched<[Int]>([])
@@ -75,25 +114,37 @@ package final class ScriptedSandbox: Sandbox {
     /// How often the supervisor killed what ran.
     package let kills = Watched(0)
 
+    /// Each freeze (true) and thaw (false), in order.
+    package let freezes = Watched<[Bool]>([])
+
     private let driver: ScriptedDriver
     private let listener: LoopbackListener
     private let output: (read: Int32, write: Int32)
     private let telemetry: (read: Int32, write: Int32)
     private let state = Mutex(State())
 
-    package var id: String { specification.id }
+    /// Nil for a cell that is nobody's yet.
+    package var function: SandboxSpecification? { state.withLock { $0.specification } }
+
+    /// Of an environment that is somebody's.
+    package var specification: SandboxSpecification { function! }
+
+    package var hasEnded: Bool { state.withLock { $0.exit != nil } }
+
     package var runtimeAPIAddress: String { "127.0.0.1:\(listener.port)" }
 
     /// How many processes have been started in it.
     package var processes: Int { state.withLock { $0.processes } }
 
-    init(_ specification: SandboxSpecification, driver: ScriptedDriver) throws {
-        self.specification = specification
+    init(_ id: String, _ origin: Origin, _ specification: SandboxSpecification?, driver: ScriptedDriver) throws {
+        self.id = id
+        self.origin = origin
         self.driver = driver
         listener = try LoopbackListener()
         output = try Self.pipe()
         telemetry = try Self.pipe()
         state.withLock { [listener, output, telemetry] in
+            $0.specification = specification
             $0.descriptors = SandboxDescriptors(
                 runtimeAPI: listener.descriptor, platformAPI: nil, output: output.read, telemetry: telemetry.read)
         }
@@ -108,12 +159,14 @@ package final class ScriptedSandbox: Sandbox {
         return (ends[0], ends[1])
     }
 
-    func boot() {
+    /// Runs the driver's program as the environment's process.
+    func run() {
         let runtime = state.withLock { state in
             state.processes += 1
             state.exit = nil
             let runtime = ScriptedRuntime(
-                specification: specification, process: state.processes, port: listener.port, output: output.write,
+                specification: state.specification!, process: state.processes, port: listener.port,
+                output: output.write,
                 telemetry: telemetry.write)
             state.runtime = runtime
             return runtime
@@ -132,6 +185,17 @@ package final class ScriptedSandbox: Sandbox {
             runtime.disconnect()
             ended(SandboxExit(cause: exit.cause, outOfMemory: exit.outOfMemory, peakMemory: memory.value))
         }
+    }
+
+    package func specialize(_ specification: SandboxSpecification) async throws(SandboxError) {
+        if let error = await driver.hooks.beforeSpecialize(self, specification) { throw error }
+        let isCell = state.withLock { state in
+            guard state.specification == nil, state.exit == nil else { return false }
+            state.specification = specification
+            return true
+        }
+        guard isCell else { throw SandboxError(step: "specialize", subject: id, errno: EINVAL) }
+        run()
     }
 
     private func ended(_ exit: SandboxExit) {
@@ -164,13 +228,27 @@ package final class ScriptedSandbox: Sandbox {
         kill()
         _ = await waitForExit()
         if let error = await driver.hooks.beforeRestart(self) { throw error }
-        boot()
+        run()
     }
 
     package func kill() {
-        state.withLock { $0.runtime }?.kill()
+        let (runtime, isAlive) = state.withLock { ($0.runtime, $0.exit == nil) }
         kills.change { $0 += 1 }
+        if let runtime {
+            runtime.kill()
+        } else if isAlive {
+            ended(SandboxExit(cause: .signal(SIGKILL), outOfMemory: false, peakMemory: memory.value))
+        }
     }
+
+    /// Has gone, with everything in it, as when the driver's own process ends.
+    package func lose() {
+        ended(SandboxExit(cause: .signal(SIGKILL), isLost: true, outOfMemory: false, peakMemory: 0))
+    }
+
+    package func freeze() { freezes.change { $0.append(true) } }
+    package func thaw() { freezes.change { $0.append(false) } }
+    package func currentMemory() -> Int { memory.value }
 
     package func setCPU(millicores: Int) { shares.change { $0.append(millicores) } }
     package func peakMemory() -> Int { memory.value }

@@ -78,6 +78,17 @@ package final class ScriptedRuntime: Sendable {
         ).status
     }
 
+    /// Waits to be forked, as a template does, until it is killed.
+    package func awaitRestore() throws -> Never {
+        _ = try call("GET", "/2018-06-01/runtime/restore/next")
+        throw Exit(.code(91))
+    }
+
+    /// The value of a variable; empty when it is not set.
+    package func variable(_ name: String) -> String {
+        specification.variables.first { $0.name == name }?.value ?? ""
+    }
+
     /// Answers every event with what `handler` makes of it, until it is killed.
     package func serve(_ handler: (Event) throws -> String) throws -> Int32 {
         while true {

@@ -154,6 +154,20 @@ extension StoreConformance {
             try expect(try await store.tags(of: log, prefix: "c", after: nil, limit: 9), is: [])
         },
 
+        StoreConformance("a tag's last moment is the latest that its records tell of") { fixture in
+            let store = fixture.store
+            func last() async throws -> Timestamp? {
+                try await store.tags(of: log, prefix: "", after: nil, limit: 1).first?.last
+            }
+            let long = NewRecord(tag: "a", time: .at(3), latest: .at(9), payload: [1])
+            _ = try await store.append([record("old", tag: "a", at: 1), long, record("short", tag: "a", at: 5)])
+            try expect(try await last(), is: .at(9))
+            try await store.trim(log, before: .at(2))
+            try expect(try await last(), is: .at(9))
+            _ = try await store.append([record("late", tag: "a", at: 12)])
+            try expect(try await last(), is: .at(12))
+        },
+
         StoreConformance("tags that only look alike stay apart") { fixture in
             let store = fixture.store
             _ = try await store.append([record("1", tag: "é"), record("2", tag: "e\u{301}")])

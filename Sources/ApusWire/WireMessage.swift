@@ -1,26 +1,67 @@
+package import ApusHTTP
 package import NIOCore
 
 /// Header fields in the order they came, found without regard to case.
 package struct WireHeaders: Sendable, ExpressibleByDictionaryLiteral {
-    package private(set) var fields: [(name: String, value: String)]
+    /// Fields that came off a connection stay bytes until somebody changes them.
+    private enum Storage: Sendable {
+        case block(FieldBlock)
+        case list([(name: String, value: String)])
+    }
 
-    package init(_ fields: [(name: String, value: String)] = []) { self.fields = fields }
+    private var storage: Storage
+
+    package init(_ fields: [(name: String, value: String)] = []) { storage = .list(fields) }
+
+    package init(_ block: FieldBlock) { storage = .block(block) }
 
     package init(dictionaryLiteral elements: (String, String)...) {
-        self.fields = elements.map { (name: $0.0, value: $0.1) }
+        self.init(elements.map { (name: $0.0, value: $0.1) })
+    }
+
+    package var fields: [(name: String, value: String)] {
+        switch storage {
+        case .block(let block): block.texts
+        case .list(let list): list
+        }
     }
 
     /// The first value of a field.
-    package subscript(_ name: String) -> String? { fields.first { $0.name.matchesHeader(name) }?.value }
+    package subscript(_ name: String) -> String? {
+        switch storage {
+        case .block(let block): block.first(name)
+        case .list(let list): list.first { $0.name.matchesHeader(name) }?.value
+        }
+    }
 
     /// Every value of a field, in order.
     package func all(_ name: String) -> [String] { fields.filter { $0.name.matchesHeader(name) }.map(\.value) }
 
-    package mutating func add(_ name: String, _ value: String) { fields.append((name, value)) }
+    /// Calls `body` with the bytes of each value of a field, in order.
+    ///
+    /// - Parameter name: compared without regard to case.
+    func forEachValue(of name: UnsafeBufferPointer<UInt8>, _ body: (UnsafeRawBufferPointer) -> Void) {
+        switch storage {
+        case .block(let block): block.forEachValue(of: name, body)
+        case .list(let list):
+            let name = String(decoding: name, as: UTF8.self)
+            for field in list where field.name.matchesHeader(name) {
+                var value = field.value
+                value.withUTF8 { body(UnsafeRawBufferPointer($0)) }
+            }
+        }
+    }
+
+    package mutating func add(_ name: String, _ value: String) {
+        var list = fields
+        // The list has one owner while it grows.
+        storage = .list([])
+        list.append((name, value))
+        storage = .list(list)
+    }
 
     package mutating func set(_ name: String, _ value: String) {
-        fields.removeAll { $0.name.matchesHeader(name) }
-        fields.append((name, value))
+        storage = .list(fields.filter { !$0.name.matchesHeader(name) } + [(name, value)])
     }
 }
 
@@ -64,10 +105,10 @@ package struct WireRequest: Sendable {
 
     /// - Parameter target: the request target with its query, such as `/a%20b?x=1`.
     package init(method: String, target: String, headers: WireHeaders, body: ByteBuffer) {
-        let parts = target.split(separator: "?", maxSplits: 1, omittingEmptySubsequences: false)
+        let end = target.utf8.firstIndex(of: UInt8(ascii: "?"))
         self.init(
-            method: method, path: String(parts[0]), query: parts.count > 1 ? String(parts[1]) : "", headers: headers,
-            body: body)
+            method: method, path: end.map { String(target[..<$0]) } ?? target,
+            query: end.map { String(target[target.utf8.index(after: $0)...]) } ?? "", headers: headers, body: body)
     }
 }
 

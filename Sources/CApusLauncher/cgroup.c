@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <signal.h>
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,19 +15,23 @@
 
 int cgroup_version;
 
-enum { MEMORY, CPU, PIDS };
+enum { MEMORY, CPU, PIDS, FREEZER };
 
-static const char *const controller_names[CGROUP_CONTROLLERS] = {"memory", "cpu", "pids"};
+static const char *const controller_names[CGROUP_CONTROLLERS] = {"memory", "cpu", "pids", "freezer"};
+
+const struct cgroup_limits cgroup_cell_limits = {.memory = 256ull << 20, .quota = -1, .processes = 1024};
 
 /* `apus-INSTANCE` of each v1 hierarchy; of v2 in the first place. */
-static int instance_directories[CGROUP_CONTROLLERS] = {-1, -1, -1};
-static int parent_directories[CGROUP_CONTROLLERS] = {-1, -1, -1};
+static int instance_directories[CGROUP_CONTROLLERS] = {-1, -1, -1, -1};
+static int parent_directories[CGROUP_CONTROLLERS] = {-1, -1, -1, -1};
 static char instance_name[80];
 static unsigned found;
 
 unsigned cgroup_found(void) { return found; }
 
 static size_t directory_count(void) { return cgroup_version == 2 ? 1 : CGROUP_CONTROLLERS; }
+
+static int instance_directory(size_t controller) { return instance_directories[cgroup_version == 2 ? 0 : controller]; }
 
 static bool has_word(const char *list, const char *word, const char *separators) {
     char copy[512];
@@ -131,13 +136,13 @@ static bool setup_v2(void) {
     char text[512];
     bool usable = read_text(group, "cgroup.controllers", text, sizeof text) > 0;
     text[strcspn(text, "\n")] = 0;
-    for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) usable = usable && has_word(text, controller_names[i], " ");
+    for (size_t i = 0; i < FREEZER; i++) usable = usable && has_word(text, controller_names[i], " ");
     if (!usable || enable_controllers(group) < 0) {
         close(group);
         return false;
     }
     parent_directories[0] = group;
-    found = 7;
+    found = 1u << MEMORY | 1u << CPU | 1u << PIDS;
     cgroup_version = 2;
     return true;
 }
@@ -163,33 +168,49 @@ static void kill_members(int directory) {
     }
 }
 
-/* Removes every group below `directory`; with `force` its processes first. */
-static void remove_children(int directory, bool force) {
-    int copy = openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+/* Calls `act` for every group below `directory`. */
+static void each_child(int directory, void (*act)(int directory, const char *name)) {
+    int copy = sys(openat(directory, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC));
     DIR *list = copy < 0 ? NULL : fdopendir(copy);
     if (!list) return;
-    for (struct dirent *entry; (entry = readdir(list));) {
-        if (entry->d_type != DT_DIR || entry->d_name[0] == '.') continue;
-        for (int attempt = 0; unlinkat(directory, entry->d_name, AT_REMOVEDIR) < 0 && errno == EBUSY; attempt++) {
-            if (attempt == (force ? 100 : 20)) break;
-            int child = force ? openat(directory, entry->d_name, O_PATH | O_DIRECTORY | O_CLOEXEC) : -1;
-            if (child >= 0) {
-                kill_members(child);
-                close(child);
-            }
-            usleep(5000);
-        }
-    }
+    for (struct dirent *entry; (entry = readdir(list));)
+        if (entry->d_type == DT_DIR && entry->d_name[0] != '.') act(directory, entry->d_name);
     closedir(list);
 }
 
+static void kill_child(int directory, const char *name) {
+    int child = openat(directory, name, O_PATH | O_DIRECTORY | O_CLOEXEC);
+    if (child < 0) return;
+    kill_members(child);
+    close(child);
+}
+
+static void thaw_child(int directory, const char *name) {
+    char path[NAME_MAX + 32];
+    snprintf(path, sizeof path, "%s/freezer.state", name);
+    write_text(directory, path, "THAWED");
+}
+
+static void remove_child(int directory, const char *name) {
+    for (int attempt = 0; unlinkat(directory, name, AT_REMOVEDIR) < 0 && errno == EBUSY && attempt < 100; attempt++) {
+        kill_child(directory, name);
+        usleep(5000);
+    }
+}
+
+/* Ends every process and removes every group of the instance. */
+static void clear_instance(void) {
+    int freezers = cgroup_version == 1 ? instance_directories[FREEZER] : -1;
+    for (size_t i = 0; i < directory_count(); i++)
+        if (instance_directories[i] >= 0) each_child(instance_directories[i], kill_child);
+    if (freezers >= 0) each_child(freezers, thaw_child);
+    for (size_t i = 0; i < directory_count(); i++)
+        if (instance_directories[i] >= 0) each_child(instance_directories[i], remove_child);
+}
+
 static int open_instance(int parent) {
-    bool existed = mkdirat(parent, instance_name, 0755) < 0;
-    if (existed && errno != EEXIST) return -errno;
-    int directory = openat(parent, instance_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (directory < 0) return -errno;
-    if (existed) remove_children(directory, true);
-    return directory;
+    if (mkdirat(parent, instance_name, 0755) < 0 && errno != EEXIST) return -errno;
+    return sys(openat(parent, instance_name, O_RDONLY | O_DIRECTORY | O_CLOEXEC));
 }
 
 static unsigned long kernel_number(const char *path) {
@@ -199,13 +220,23 @@ static unsigned long kernel_number(const char *path) {
 
 /* Each environment is bounded, but a thousand of them are not: a quarter of the host's processes stays for the host. */
 static void limit_all_processes(void) {
-    int directory = instance_directories[cgroup_version == 2 ? 0 : PIDS];
+    int directory = instance_directory(PIDS);
     unsigned long numbers = kernel_number("sys/kernel/pid_max"), threads = kernel_number("sys/kernel/threads-max");
     unsigned long most = numbers < threads || threads == 0 ? numbers : threads;
     if (directory >= 0 && most >= 4) write_format(directory, "pids.max", "%lu", most / 4 * 3);
 }
 
-void cgroup_setup(const char *instance) {
+/* The same for memory: what the environments use together must not bring the host down. */
+static void limit_all_memory(uint64_t memory) {
+    int directory = instance_directory(MEMORY);
+    if (directory < 0) return;
+    /* Before Linux 5.11 children counted only where this is set, which works while there are none. */
+    if (cgroup_version == 1) write_text(directory, "memory.use_hierarchy", "1");
+    if (memory == 0) return;
+    write_format(directory, cgroup_version == 2 ? "memory.max" : "memory.limit_in_bytes", "%llu", (unsigned long long)memory);
+}
+
+void cgroup_setup(const char *instance, uint64_t memory) {
     snprintf(instance_name, sizeof instance_name, "apus-%s", instance);
     if (!setup_v2()) setup_v1();
     for (size_t i = 0; i < directory_count(); i++) {
@@ -213,9 +244,14 @@ void cgroup_setup(const char *instance) {
         instance_directories[i] = open_instance(parent_directories[i]);
         if (instance_directories[i] < 0) found &= ~(1u << i);
     }
+    clear_instance();
     if (cgroup_version == 2 && (instance_directories[0] < 0 || enable_controllers(instance_directories[0]) < 0)) found = 0;
+    /* No controller of its own; since Linux 5.2. */
+    if (cgroup_version == 2 && found && faccessat(instance_directories[0], "cgroup.freeze", F_OK, 0) == 0)
+        found |= 1u << FREEZER;
     if (found == 0) cgroup_version = 0;
     limit_all_processes();
+    limit_all_memory(memory);
 }
 
 /* ---- One environment ---- */
@@ -223,7 +259,17 @@ void cgroup_setup(const char *instance) {
 static int open_at(const char *name, size_t controller, const char *file, int flags) {
     char path[64];
     snprintf(path, sizeof path, "%s/%s", name, file);
-    return sys(openat(instance_directories[cgroup_version == 2 ? 0 : controller], path, flags | O_CLOEXEC));
+    return sys(openat(instance_directory(controller), path, flags | O_CLOEXEC));
+}
+
+PRINTF(4, 5) static int set(const char *name, size_t controller, const char *file, const char *format, ...) {
+    char path[64], text[64];
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(text, sizeof text, format, arguments);
+    va_end(arguments);
+    snprintf(path, sizeof path, "%s/%s", name, file);
+    return write_text(instance_directory(controller), path, text);
 }
 
 static int make_v1(struct cgroup *group, const char *name, struct cgroup_files *files) {
@@ -236,13 +282,15 @@ static int make_v1(struct cgroup *group, const char *name, struct cgroup_files *
     if (instance_directories[MEMORY] >= 0) {
         files->peak = open_at(name, MEMORY, "memory.max_usage_in_bytes", O_RDONLY);
         files->oom = open_at(name, MEMORY, "memory.oom_control", O_RDONLY);
+        files->usage = open_at(name, MEMORY, "memory.usage_in_bytes", O_RDONLY);
+        files->limit = open_at(name, MEMORY, "memory.limit_in_bytes", O_WRONLY);
+        files->notice = open_at(name, MEMORY, "cgroup.event_control", O_WRONLY);
     }
     if (instance_directories[CPU] >= 0) {
-        char path[64];
-        snprintf(path, sizeof path, "%s/cpu.cfs_period_us", name);
-        STEP(write_format(instance_directories[CPU], path, "%d", APUS_PERIOD_MICROSECONDS), "set the CPU period");
+        STEP(set(name, CPU, "cpu.cfs_period_us", "%d", APUS_PERIOD_MICROSECONDS), "set the CPU period");
         files->cpu = open_at(name, CPU, "cpu.cfs_quota_us", O_WRONLY);
     }
+    if (instance_directories[FREEZER] >= 0) files->freeze = open_at(name, FREEZER, "freezer.state", O_WRONLY);
     return 0;
 }
 
@@ -253,20 +301,32 @@ static int make_v2(struct cgroup *group, const char *name, struct cgroup_files *
     files->peak = open_at(name, MEMORY, "memory.peak", O_RDONLY);
     if (files->peak < 0) files->peak = open_at(name, MEMORY, "memory.current", O_RDONLY);
     files->oom = open_at(name, MEMORY, "memory.events", O_RDONLY);
+    files->usage = open_at(name, MEMORY, "memory.current", O_RDONLY);
+    files->limit = open_at(name, MEMORY, "memory.max", O_WRONLY);
+    files->notice = open_at(name, MEMORY, "memory.high", O_WRONLY);
     files->cpu = open_at(name, CPU, "cpu.max", O_WRONLY);
+    files->freeze = open_at(name, FREEZER, "cgroup.freeze", O_WRONLY);
     return 0;
+}
+
+void cgroup_close_files(struct cgroup_files *files) {
+    close_descriptor(&files->peak);
+    close_descriptor(&files->cpu);
+    close_descriptor(&files->oom);
+    close_descriptor(&files->freeze);
+    close_descriptor(&files->usage);
+    close_descriptor(&files->limit);
+    close_descriptor(&files->notice);
 }
 
 int cgroup_make(struct cgroup *group, const char *name, struct cgroup_files *files) {
     snprintf(group->name, sizeof group->name, "%s", name);
     for (size_t i = 0; i < CGROUP_CONTROLLERS; i++) group->entries[i] = -1;
-    *files = (struct cgroup_files){-1, -1, -1};
+    *files = (struct cgroup_files){-1, -1, -1, -1, -1, -1, -1};
     if (cgroup_version == 0) return 0;
     int error = cgroup_version == 2 ? make_v2(group, name, files) : make_v1(group, name, files);
     if (error == 0) return 0;
-    close_descriptor(&files->peak);
-    close_descriptor(&files->cpu);
-    close_descriptor(&files->oom);
+    cgroup_close_files(files);
     cgroup_close(group);
     cgroup_remove(name);
     return error;
@@ -287,38 +347,38 @@ int cgroup_reopen(struct cgroup *group) {
 }
 
 static int limit_v1(const char *name, const struct cgroup_limits *limits) {
-    char path[64];
+    unsigned long long memory = limits->memory, most = limits->memory + limits->temporary;
     if (instance_directories[MEMORY] >= 0) {
-        snprintf(path, sizeof path, "%s/memory.limit_in_bytes", name);
-        STEP(write_format(instance_directories[MEMORY], path, "%llu", (unsigned long long)limits->memory), "limit memory");
-        /* Absent without swap accounting; then there is nothing to limit. */
-        snprintf(path, sizeof path, "%s/memory.memsw.limit_in_bytes", name);
-        write_format(instance_directories[MEMORY], path, "%llu", (unsigned long long)limits->memory);
+        /* Memory and swap together, never less than the limit of memory, which the supervisor moves. Absent without swap
+           accounting; then there is nothing to limit. */
+        set(name, MEMORY, "memory.memsw.limit_in_bytes", "-1");
+        STEP(set(name, MEMORY, "memory.limit_in_bytes", "%llu", memory), "limit memory");
+        set(name, MEMORY, "memory.memsw.limit_in_bytes", "%llu", most);
     }
-    if (instance_directories[CPU] >= 0 && limits->quota > 0) {
-        snprintf(path, sizeof path, "%s/cpu.cfs_quota_us", name);
-        STEP(write_format(instance_directories[CPU], path, "%lld", (long long)limits->quota), "limit the CPU");
-    }
-    if (instance_directories[PIDS] >= 0) {
-        snprintf(path, sizeof path, "%s/pids.max", name);
-        STEP(write_format(instance_directories[PIDS], path, "%u", limits->processes), "limit processes");
-    }
+    if (instance_directories[CPU] >= 0 && limits->quota > 0)
+        STEP(set(name, CPU, "cpu.cfs_quota_us", "%lld", (long long)limits->quota), "limit the CPU");
+    if (instance_directories[PIDS] >= 0) STEP(set(name, PIDS, "pids.max", "%u", limits->processes), "limit processes");
     return 0;
 }
 
-static int limit_v2(int group, const struct cgroup_limits *limits) {
-    STEP(write_format(group, "memory.max", "%llu", (unsigned long long)limits->memory), "limit memory");
-    write_text(group, "memory.swap.max", "0");
-    write_text(group, "memory.oom.group", "1");
+static int limit_v2(const char *name, const struct cgroup_limits *limits) {
+    STEP(set(name, MEMORY, "memory.max", "%llu", (unsigned long long)limits->memory), "limit memory");
+    set(name, MEMORY, "memory.swap.max", "0");
+    set(name, MEMORY, "memory.oom.group", "1");
     if (limits->quota > 0)
-        STEP(write_format(group, "cpu.max", "%lld %d", (long long)limits->quota, APUS_PERIOD_MICROSECONDS), "limit the CPU");
-    STEP(write_format(group, "pids.max", "%u", limits->processes), "limit processes");
+        STEP(set(name, CPU, "cpu.max", "%lld %d", (long long)limits->quota, APUS_PERIOD_MICROSECONDS), "limit the CPU");
+    STEP(set(name, PIDS, "pids.max", "%u", limits->processes), "limit processes");
     return 0;
 }
 
 int cgroup_limit(const struct cgroup *group, const struct cgroup_limits *limits) {
     if (cgroup_version == 0) return 0;
-    return cgroup_version == 2 ? limit_v2(group->entries[0], limits) : limit_v1(group->name, limits);
+    return cgroup_version == 2 ? limit_v2(group->name, limits) : limit_v1(group->name, limits);
+}
+
+void cgroup_stand_back(const struct cgroup *group, bool back) {
+    if (cgroup_version == 2) set(group->name, CPU, "cpu.weight", back ? "1" : "100");
+    else if (instance_directories[CPU] >= 0) set(group->name, CPU, "cpu.shares", back ? "10" : "1024");
 }
 
 int cgroup_enter(const struct cgroup *group) {
@@ -328,6 +388,21 @@ int cgroup_enter(const struct cgroup *group) {
     return 0;
 }
 
+int cgroup_open_entries(const struct cgroup *group, int entries[CGROUP_CONTROLLERS]) {
+    int count = 0;
+    for (size_t i = 0; cgroup_version != 0 && i < directory_count(); i++) {
+        if (instance_directories[i] < 0) continue;
+        int entry = open_at(group->name, i, cgroup_version == 2 ? "cgroup.procs" : "tasks", O_WRONLY);
+        if (entry >= 0) {
+            entries[count++] = entry;
+            continue;
+        }
+        while (count > 0) close(entries[--count]);
+        return failed(entry, "open the entry of the %s group", controller_names[i]);
+    }
+    return count;
+}
+
 int cgroup_clone_directory(const struct cgroup *group) { return cgroup_version == 2 ? group->entries[0] : -1; }
 
 void cgroup_close(struct cgroup *group) {
@@ -335,6 +410,10 @@ void cgroup_close(struct cgroup *group) {
 }
 
 /* ---- Removal ---- */
+
+void cgroup_thaw(const char *name) {
+    if (cgroup_version == 1 && instance_directories[FREEZER] >= 0) thaw_child(instance_directories[FREEZER], name);
+}
 
 static bool remove_now(const char *name) {
     bool gone = true;
@@ -367,9 +446,7 @@ size_t cgroup_sweep(void) {
 }
 
 void cgroup_teardown(void) {
-    for (size_t i = 0; i < directory_count(); i++) {
-        if (instance_directories[i] < 0) continue;
-        remove_children(instance_directories[i], true);
-        unlinkat(parent_directories[i], instance_name, AT_REMOVEDIR);
-    }
+    clear_instance();
+    for (size_t i = 0; i < directory_count(); i++)
+        if (instance_directories[i] >= 0) unlinkat(parent_directories[i], instance_name, AT_REMOVEDIR);
 }

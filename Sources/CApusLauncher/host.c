@@ -82,7 +82,7 @@ static int trim_privilege(void) {
     return 0;
 }
 
-/* Each environment costs the launcher no descriptor while it runs, each slot that waits about eight. */
+/* Each environment costs the launcher no descriptor while it runs, each slot that waits about ten. */
 static void raise_descriptor_limit(void) {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) < 0) return;
@@ -101,7 +101,7 @@ int host_setup(const struct host_settings *settings) {
     STEP(host_proc, "open /proc");
     uint32_t tag = network_tag(settings->instance);
     TRY(take_lock(tag));
-    cgroup_setup(settings->instance);
+    cgroup_setup(settings->instance, settings->memory);
     TRY(network_setup(tag, settings->flags & APUS_WANT_NETWORK));
     probes_collect();
     TRY(root_build(settings->sources, settings->source_count, settings->targets, settings->target_count));

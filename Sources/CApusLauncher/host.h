@@ -12,6 +12,8 @@ struct host_settings {
     const char *instance;
     uint32_t init_uid;
     uint32_t flags;
+    /* Bytes for all environments together; 0: no limit. */
+    uint64_t memory;
     const char *const *sources;
     size_t source_count;
     const char *const *targets;

@@ -26,14 +26,13 @@ static int give_up(void) {
     return install_filter(init_filter, sizeof init_filter / sizeof *init_filter);
 }
 
-_Noreturn void init_run(uint32_t slot, int program) {
+_Noreturn void init_run(uint32_t slot, int program, bool stays) {
     if (give_up() < 0) _exit(1);
     for (;;) {
         int status;
         int pid = sys(wait4(-1, &status, 0, NULL));
-        if (pid == -EINTR) continue;
-        if (pid >= 0 && pid != program) continue;
         if (pid == program) report_send(slot, REPORT_ENDED, status);
-        _exit(0);
+        bool over = pid < 0 ? pid != -EINTR : pid == program && !stays;
+        if (over) _exit(0);
     }
 }

@@ -18,8 +18,11 @@ struct launch {
     uint32_t slot;
     /* Of an environment that runs its program again; -1 for one that is made. */
     int mounts;
-    uint32_t uid, gid;
+    /* Also the gid. */
+    uint32_t uid;
     uint64_t temporary_bytes;
+    /* The mount that becomes /tmp. */
+    int temporary;
     uint32_t descriptors;
     size_t tree_count;
     int trees[LAUNCH_TREES_MAX];
@@ -29,6 +32,10 @@ struct launch {
     int namespace;
     int output;
     int telemetry;
+    /* Becomes descriptor 4, the control channel; -1 for a program without one. Such an environment is never forked. */
+    int control;
+    /* The working directory. */
+    const char *directory;
     const struct cgroup *group;
     /* The message that the texts above lie in; wiped by those who do not need it. */
     void *message;
@@ -38,11 +45,17 @@ struct launch {
 /* The uid and gid of every pid 1: no function's, and not root. */
 extern uint32_t launch_init_uid;
 
+/* The uid of a slot's processes, which is also their gid. */
+uint32_t launch_uid(uint32_t slot);
+
 /* Makes the processes. Returns the host's pid of pid 1; what goes wrong later is reported by the pipe. */
 int launch_start(const struct launch *launch);
 
-/* pid 1 from the moment that pid 2 exists. Does not return. */
-_Noreturn void init_run(uint32_t slot, int program);
+/*
+ * pid 1 from the moment that pid 2 exists. Does not return. `stays`: after the program's end it goes on while there are
+ * children, since forks of the program live in pid namespaces below its own; the launcher kills it when there are none.
+ */
+_Noreturn void init_run(uint32_t slot, int program, bool stays);
 
 /* pid 2. Does not return. */
 _Noreturn void program_run(const struct launch *launch);

@@ -154,35 +154,16 @@ static int choose_block(void) {
 
 /* ---- Leftovers of a predecessor that was killed ---- */
 
-static struct {
-    unsigned interfaces[256];
-    size_t count;
-} stale_links;
+/* All host ends are of one group, so that the kernel removes them together: one by one takes 20 ms each. */
+static uint32_t link_group(void) { return 0x61000000 | instance_tag; }
 
-static void see_link(const struct nlmsghdr *message, void *context) {
-    const char *prefix = context;
-    const struct ifinfomsg *link = NLMSG_DATA(message);
-    int left = (int)IFLA_PAYLOAD(message);
-    for (struct rtattr *a = IFLA_RTA(link); RTA_OK(a, left); a = RTA_NEXT(a, left)) {
-        if (a->rta_type != IFLA_IFNAME || strncmp(RTA_DATA(a), prefix, strlen(prefix)) != 0) continue;
-        if (stale_links.count < sizeof stale_links.interfaces / sizeof *stale_links.interfaces)
-            stale_links.interfaces[stale_links.count++] = (unsigned)link->ifi_index;
-    }
-}
-
+/* What a launcher before this one has left. */
 static void remove_stale_links(void) {
-    char prefix[16];
-    snprintf(prefix, sizeof prefix, "ap%06x-", instance_tag);
-    struct ifinfomsg request = {.ifi_family = AF_UNSPEC};
-    struct netlink_batch dump = {0};
-    netlink_begin(&dump, RTM_GETLINK, NLM_F_DUMP, &request, sizeof request);
-    if (netlink_dump(host_socket, &dump, see_link, prefix) < 0) return;
-    for (size_t i = 0; i < stale_links.count; i++) {
-        struct ifinfomsg link = {.ifi_family = AF_UNSPEC, .ifi_index = (int)stale_links.interfaces[i]};
-        struct netlink_batch batch = {0};
-        netlink_begin(&batch, RTM_DELLINK, 0, &link, sizeof link);
-        netlink_run(host_socket, &batch);
-    }
+    struct ifinfomsg any = {.ifi_family = AF_UNSPEC};
+    struct netlink_batch batch = {0};
+    netlink_begin(&batch, RTM_DELLINK, 0, &any, sizeof any);
+    netlink_put_u32(&batch, IFLA_GROUP, link_group());
+    netlink_run(host_socket, &batch);
 }
 
 /* ---- Forwarding ---- */
@@ -289,6 +270,7 @@ static void put_veth(struct netlink_batch *batch, int interface, const char *nam
     batch->length += NLMSG_ALIGN(sizeof *far);
     batch->current->nlmsg_len += NLMSG_ALIGN((uint32_t)sizeof *far);
     netlink_put_text(batch, IFLA_IFNAME, name);
+    netlink_put_u32(batch, IFLA_GROUP, link_group());
     if (mtu) netlink_put_u32(batch, IFLA_MTU, mtu);
     netlink_put_u32(batch, IFLA_NET_NS_FD, (uint32_t)host_namespace);
     netlink_nest_end(batch, peer);
@@ -340,7 +322,6 @@ static int listen_inside(uint16_t port) {
 static int fill_namespace(unsigned index, struct network_slot *slot) {
     /* Absent where the kernel has no IPv6; everything inside is IPv4. */
     write_text(host_proc, "sys/net/ipv6/conf/all/disable_ipv6", "1");
-    write_text(host_proc, "sys/net/ipv6/conf/default/disable_ipv6", "1");
     int socket_ = netlink_open(NETLINK_ROUTE);
     STEP(socket_, "open rtnetlink inside");
     int error = configure_inside(socket_, index);
@@ -350,8 +331,6 @@ static int fill_namespace(unsigned index, struct network_slot *slot) {
     STEP(slot->runtime_api, "listen for the Runtime API");
     slot->platform_api = listen_inside(4566);
     STEP(slot->platform_api, "listen for the platform");
-    slot->namespace = sys(openat(host_proc, "self/ns/net", O_RDONLY | O_CLOEXEC));
-    STEP(slot->namespace, "open the network namespace");
     return 0;
 }
 
@@ -370,16 +349,35 @@ static int configure_outside(unsigned index) {
     return 0;
 }
 
-int network_make(unsigned index, struct network_slot *slot) {
-    *slot = (struct network_slot){-1, -1, -1};
-    STEP(sys(unshare(CLONE_NEWNET)), "make a network namespace");
+bool network_is_free(unsigned index) {
+    char name[IF_NAMESIZE];
+    interface_name(name, sizeof name, index);
+    return if_nametoindex(name) == 0;
+}
+
+/* In the namespace that is filled; returns to the host's. */
+static int fill(unsigned index, struct network_slot *slot) {
+    *slot = (struct network_slot){-1, -1};
     int error = fill_namespace(index, slot);
     /* In the wrong namespace nothing further may be done. */
     if (setns(host_namespace, CLONE_NEWNET) < 0) _exit(1);
     if (error == 0 && network_available) error = configure_outside(index);
     if (error == 0) return 0;
-    close_descriptor(&slot->namespace);
     close_descriptor(&slot->runtime_api);
     close_descriptor(&slot->platform_api);
     return error;
+}
+
+int network_make(unsigned index, struct network_slot *slot) {
+    STEP(sys(unshare(CLONE_NEWNET)), "make a network namespace");
+    int namespace = sys(openat(host_proc, "self/ns/net", O_RDONLY | O_CLOEXEC));
+    int error = fill(index, slot);
+    STEP(namespace, "open the network namespace");
+    if (error < 0) close(namespace);
+    return error < 0 ? error : namespace;
+}
+
+int network_fill(unsigned index, int process, struct network_slot *slot) {
+    STEP(sys(setns(process, CLONE_NEWNET)), "enter the network namespace");
+    return fill(index, slot);
 }

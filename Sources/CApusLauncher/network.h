@@ -22,15 +22,20 @@ uint32_t network_tag(const char *instance);
 /* Chooses the block, cleans what a dead predecessor left, loads the nft table. Fails only when not even loopback works. */
 int network_setup(uint32_t tag, bool wanted);
 
-/* A namespace with its two listeners; all three descriptors are the caller's. */
+/* The two listeners of a namespace; both descriptors are the caller's. */
 struct network_slot {
-    int namespace;
     int runtime_api;
     int platform_api;
 };
 
-/* Makes the namespace number `index`. -EEXIST: the interface of an earlier one is still there, take another number. */
+/* False while the interface of an earlier namespace of that number is still there; then another number is to be taken. */
+bool network_is_free(unsigned index);
+
+/* Makes the namespace number `index`. Returns its descriptor. */
 int network_make(unsigned index, struct network_slot *slot);
+
+/* Fills the fresh network namespace of a process, given by its pidfd. */
+int network_fill(unsigned index, int process, struct network_slot *slot);
 
 /* Removes table, route and forwarding. The interfaces go with their namespaces. */
 void network_teardown(void);

@@ -15,7 +15,7 @@
 #include <string.h>
 #include <sys/wait.h>
 
-enum { PROBES_MAX = 16 };
+enum { PROBES_MAX = 20 };
 
 static struct {
     enum apus_probe_result result;
@@ -79,12 +79,17 @@ static void probe_seccomp(void) {
 static void probe_cgroups(void) {
     static const char *const names[] = {"memory limit", "CPU limit", "process limit"};
     static const char *const controllers[] = {"memory", "cpu", "pids"};
+    static const char *const remarks[] = {"; /tmp lies beside it", "", ""};
     for (unsigned i = 0; i < 3; i++) {
-        if (cgroup_found() >> i & 1) add(names[i], APUS_PRESENT, "cgroup v%d", cgroup_version);
+        if (cgroup_found() >> i & 1) add(names[i], APUS_PRESENT, "cgroup v%d%s", cgroup_version, remarks[i]);
         else
             add(names[i], APUS_DEGRADED, "no writable cgroup with the %s controller; environments are not limited in it",
                 controllers[i]);
     }
+    if (cgroup_found() >> 3 & 1) add("freezing", APUS_PRESENT, "cgroup v%d", cgroup_version);
+    else
+        add("freezing", APUS_DEGRADED, "no writable %s; what a function left running goes on between invocations",
+            cgroup_version == 2 ? "cgroup.freeze (Linux 5.2)" : "cgroup with the freezer controller");
 }
 
 static void probe_forwarding(void) {

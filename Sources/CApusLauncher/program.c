@@ -1,3 +1,4 @@
+#include "idmap.h"
 #include "launch.h"
 #include "report.h"
 #include "root.h"
@@ -5,15 +6,18 @@
 
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <linux/seccomp.h>
 #include <linux/securebits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 
 int drop_capabilities(void) {
     for (int capability = 0; prctl(PR_CAPBSET_DROP, capability) == 0; capability++) {}
@@ -59,15 +63,14 @@ static int enter_groups(const struct launch *launch) {
 
 /* Standard streams and the log channel at their numbers, everything else closed on exec at the latest. */
 static int arrange_descriptors(const struct launch *launch) {
-    /* A program may open /dev/stdout, which asks for permission on the pipe. */
-    STEP(sys(fchown(launch->output, launch->uid, launch->gid)), "hand over the output");
-    STEP(sys(fchown(launch->telemetry, launch->uid, launch->gid)), "hand over the log channel");
     int null = sys(open("/dev/null", O_RDONLY | O_CLOEXEC));
     STEP(null, "open /dev/null");
     STEP(sys(dup3(null, 0, 0)), "set standard input");
     STEP(sys(dup3(launch->output, 1, 0)), "set standard output");
     STEP(sys(dup3(launch->output, 2, 0)), "set standard error");
     STEP(sys(dup3(launch->telemetry, 3, 0)), "set the log channel");
+    if (launch->control == CONTROL_DESCRIPTOR) STEP(sys(fcntl(launch->control, F_SETFD, 0)), "set the control channel");
+    else if (launch->control >= 0) STEP(sys(dup3(launch->control, CONTROL_DESCRIPTOR, 0)), "set the control channel");
     /* An earlier program of the environment may have made them non-blocking. */
     STEP(sys(fcntl(1, F_SETFL, 0)), "set standard output");
     STEP(sys(fcntl(3, F_SETFL, 0)), "set the log channel");
@@ -75,24 +78,72 @@ static int arrange_descriptors(const struct launch *launch) {
     return 0;
 }
 
-/* A user namespace of its own: should a hole give out capabilities, they count for nothing that exists. */
-static int enter_user_namespace(const struct launch *launch) {
-    int error = sys(unshare(CLONE_NEWUSER));
-    if (error == -EPERM || error == -ENOSPC || error == -EUSERS || error == -EINVAL) return 0; /* The probe says so. */
-    STEP(error, "unshare the user namespace");
+/* The map of an environment without forks: it needs no privilege. */
+static int map_self(const struct launch *launch) {
     /* Otherwise /proc/self belongs to root, and the maps cannot be written. */
     STEP(sys(prctl(PR_SET_DUMPABLE, 1)), "become dumpable");
     STEP(write_text(AT_FDCWD, "/proc/self/setgroups", "deny"), "forbid groups");
     STEP(write_format(AT_FDCWD, "/proc/self/uid_map", "%d %u 1", INSIDE_UID, launch->uid), "map the user");
-    STEP(write_format(AT_FDCWD, "/proc/self/gid_map", "%d %u 1", INSIDE_GID, launch->gid), "map the group");
+    STEP(write_format(AT_FDCWD, "/proc/self/gid_map", "%d %u 1", INSIDE_GID, launch->uid), "map the group");
     return 0;
 }
 
+/* A child that has stayed outside and privileged, to write the map of an environment that may be forked. */
+struct mapper {
+    int process;
+    int go;
+};
+
+static _Noreturn void mapper_run(int go, uint32_t uid) {
+    struct idmap map;
+    char byte;
+    idmap_first(&map, uid);
+    int proc = sys(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
+    int error = read(go, &byte, 1) == 1 ? idmap_write(&map, proc, getppid()) : 0;
+    _exit(-error);
+}
+
+static int mapper_start(struct mapper *mapper, const struct launch *launch) {
+    int ends[2];
+    STEP(sys(pipe2(ends, O_CLOEXEC)), "open a pipe");
+    struct clone_args arguments = {.exit_signal = SIGCHLD};
+    mapper->process = sys(syscall(SYS_clone3, &arguments, sizeof arguments));
+    STEP(mapper->process, "make a process for the id maps");
+    if (mapper->process == 0) {
+        close(ends[1]);
+        mapper_run(ends[0], launch->uid);
+    }
+    close(ends[0]);
+    mapper->go = ends[1];
+    return 0;
+}
+
+static int mapper_end(struct mapper *mapper, bool wanted) {
+    int status = 0;
+    if (wanted && write(mapper->go, "m", 1) != 1) return -EPIPE;
+    close(mapper->go);
+    while (wait4(mapper->process, &status, 0, NULL) < 0)
+        if (errno != EINTR) return -errno;
+    return WIFEXITED(status) ? -WEXITSTATUS(status) : -ECHILD;
+}
+
+/* A user namespace of its own: should a hole give out capabilities, they count for nothing that exists. */
+static int enter_user_namespace(const struct launch *launch, struct mapper *mapper) {
+    int error = sys(unshare(CLONE_NEWUSER));
+    bool lacking = error == -EPERM || error == -ENOSPC || error == -EUSERS || error == -EINVAL;
+    if (launch->control >= 0) STEP(mapper_end(mapper, error == 0), "map the ids");
+    if (lacking) return 0; /* The probe says so. */
+    STEP(error, "unshare the user namespace");
+    return launch->control >= 0 ? 0 : map_self(launch);
+}
+
 static int give_up(const struct launch *launch) {
+    struct mapper mapper;
+    if (launch->control >= 0) TRY(mapper_start(&mapper, launch));
     STEP(sys(syscall(SYS_setgroups, 0, NULL)), "clear the groups");
-    STEP(sys(syscall(SYS_setresgid, launch->gid, launch->gid, launch->gid)), "set the group");
+    STEP(sys(syscall(SYS_setresgid, launch->uid, launch->uid, launch->uid)), "set the group");
     STEP(sys(syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid)), "set the user");
-    TRY(enter_user_namespace(launch));
+    TRY(enter_user_namespace(launch, &mapper));
     /* In the new user namespace the process may set these once more, and nobody after it. */
     unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
                          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
@@ -109,6 +160,12 @@ static int reset_signals(void) {
     return sys(sigprocmask(SIG_SETMASK, &none, NULL));
 }
 
+/* The own pid as the host sees it; 0 when it cannot be told, and then there are no forks. */
+static int host_pid(void) {
+    char text[16] = "";
+    return readlinkat(host_proc, "self", text, sizeof text - 1) > 0 ? (int)strtol(text, NULL, 10) : 0;
+}
+
 static int prepare(const struct launch *launch) {
     TRY(enter_groups(launch));
     TRY(set_limits(launch));
@@ -117,17 +174,18 @@ static int prepare(const struct launch *launch) {
     STEP(reset_signals(), "reset the signals");
     umask(022);
     TRY(give_up(launch));
-    STEP(sys(chdir("/var/task")), "enter /var/task");
+    STEP(sys(chdir(launch->directory)), "enter %s", launch->directory);
     return 0;
 }
 
 _Noreturn void program_run(const struct launch *launch) {
+    int self = host_pid();
     int error = prepare(launch);
     if (error < 0) {
         report_send(launch->slot, REPORT_FAILED, error);
         _exit(1);
     }
-    report_send(launch->slot, REPORT_RUNNING, 0);
+    report_send(launch->slot, REPORT_RUNNING, self);
     execve(launch->arguments[0], (char *const *)launch->arguments, (char *const *)launch->variables);
     report_send(launch->slot, REPORT_NOT_EXECUTABLE, errno);
     _exit(127);

@@ -4,11 +4,11 @@
 
 #include "base.h"
 
-/* The write end has this number everywhere, so that a child can close all above. */
-enum { REPORT_DESCRIPTOR = 4 };
+/* The write end has this number everywhere, so that a child can close all above. Below it are the program's own. */
+enum { CONTROL_DESCRIPTOR = 4, REPORT_DESCRIPTOR = 5 };
 
 enum report_kind {
-    REPORT_RUNNING, /* the program is about to be executed */
+    REPORT_RUNNING, /* the program is about to be executed; `value` is its pid as the host sees it */
     REPORT_FAILED, /* a step before that failed: `value` is -errno */
     REPORT_NOT_EXECUTABLE, /* `value` is the errno of execve */
     REPORT_ENDED, /* `value` is the wait status of the runtime process */

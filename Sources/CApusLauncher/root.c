@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
+#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 
@@ -111,7 +112,7 @@ static int put_devices(int root) {
     return 0;
 }
 
-static const char *const usual_targets[] = {"/var/task", "/var/runtime", "/var/lang", "/var/rapid", "/opt", "/mnt"};
+static const char *const usual_targets[] = {"/var/task", "/var/runtime", "/var/lang", "/opt", "/mnt"};
 
 bool root_allows_target(const char *target) {
     for (size_t i = 0; i < sizeof usual_targets / sizeof *usual_targets; i++)
@@ -121,8 +122,26 @@ bool root_allows_target(const char *target) {
     return false;
 }
 
+/* The pid 1 of forked environments is this executable, by another name (see inside.h). */
+static int put_init(int root) {
+    int program = sys(openat(host_proc, "self/exe", O_RDONLY | O_CLOEXEC));
+    STEP(program, "open the own executable");
+    int copy = sys(openat(root, "var/rapid/init", O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0555));
+    STEP(copy, "make /var/rapid/init");
+    ssize_t count;
+    while ((count = sendfile(copy, program, NULL, 1 << 20)) > 0) {}
+    close(copy);
+    close(program);
+    STEP(sys(count), "copy /var/rapid/init");
+    return 0;
+}
+
 static int put_targets(int root, const char *const *targets, size_t count) {
-    static const char *const directories[] = {"/proc", "/tmp", "/run", "/home", "/dev", "/etc", "/var/lib"};
+    static const char *const directories[] = {
+        "/proc", "/tmp", "/run", "/home", "/dev", "/etc", "/var/lib", "/var/rapid",
+        /* Of the library path: the dynamic linker of a cell forgets a folder for ever that was not there when it started. */
+        "/var/task/lib", "/opt/lib",
+    };
     for (size_t i = 0; i < sizeof directories / sizeof *directories; i++)
         STEP(put_directories(root, directories[i]), "make %s", directories[i]);
     for (size_t i = 0; i < sizeof usual_targets / sizeof *usual_targets; i++)
@@ -157,6 +176,7 @@ static int build_base(const char *const *targets, size_t target_count) {
     TRY(put_system(root));
     TRY(put_devices(root));
     TRY(etc_build(root));
+    TRY(put_init(root));
     close(root);
     TRY(become_root());
     return freeze_root();
@@ -259,5 +279,12 @@ int root_clone_trees(const char *const *paths, size_t count, int *trees) {
     if (back < 0) _exit(1); /* An environment made from here would see the sources. */
     if (error < 0)
         while (done > 0) close(trees[--done]);
+    return error;
+}
+
+int root_visit(int mounts, int (*work)(void *), void *context) {
+    STEP(sys(setns(mounts, CLONE_NEWNS)), "enter the mount namespace");
+    int error = work(context);
+    if (setns(base_namespace, CLONE_NEWNS) < 0) _exit(1);
     return error;
 }

@@ -28,6 +28,9 @@ int root_build(const char *const *sources, size_t source_count, const char *cons
  */
 int root_clone_trees(const char *const *paths, size_t count, int *trees);
 
+/* Does something in another mount namespace and comes back. */
+int root_visit(int mounts, int (*work)(void *), void *context);
+
 /* True for an absolute path at which a directory of the host may appear inside an environment. */
 bool root_allows_target(const char *target);
 

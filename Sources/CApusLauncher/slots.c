@@ -1,47 +1,19 @@
 #include "slots.h"
 
 #include "network.h"
-#include "report.h"
 #include "root.h"
+#include "slot.h"
 
 #include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
 
 int slots_socket = -1;
-
-enum slot_state {
-    SLOT_FREE, /* no namespace, no groups */
-    SLOT_READY, /* made, nothing runs */
-    SLOT_STARTING, /* pid 1 exists, the START request waits */
-    SLOT_FAILED, /* as STARTING, and a step has failed */
-    SLOT_RUNNING,
-    SLOT_ENDED, /* the processes are gone, the supervisor knows */
-};
-
-struct slot {
-    enum slot_state state;
-    uint32_t generation;
-    /* The request that waits for pid 1 to be reaped or to be about to exec; 0: none. */
-    uint32_t start_request, close_request;
-    bool restarted;
-    pid_t pid;
-    /* Open until the program runs, then known by `kept`; see `enum apus_kept`. */
-    int mounts, namespace, output, telemetry;
-    struct identity {
-        dev_t device;
-        ino_t inode;
-    } kept[APUS_KEPT_COUNT];
-    struct cgroup group;
-    enum apus_exit_cause cause;
-    int32_t value;
-    int failure;
-    char step[sizeof ((struct report *)0)->step];
-};
+uint32_t slots_first_generation;
 
 static struct slot *slots[NETWORK_SLOTS];
 
@@ -50,12 +22,25 @@ static uint32_t free_numbers[NETWORK_SLOTS];
 static size_t free_first, free_count;
 static uint32_t never_used;
 
-static uint32_t slot_id(uint32_t index) { return slots[index]->generation * NETWORK_SLOTS + index; }
+static uint32_t id_of(uint32_t index) { return slots[index]->generation * NETWORK_SLOTS + index; }
 
-static struct slot *find(uint32_t id) {
-    struct slot *slot = slots[id % NETWORK_SLOTS];
-    bool alive = slot && slot->state != SLOT_FREE && slot_id(id % NETWORK_SLOTS) == id;
+uint32_t slot_index(uint32_t id) { return id % NETWORK_SLOTS; }
+
+struct slot *slot_find(uint32_t id) {
+    struct slot *slot = slots[slot_index(id)];
+    bool alive = slot && slot->state != SLOT_FREE && id_of(slot_index(id)) == id;
     return alive ? slot : NULL;
+}
+
+struct slot *slot_find_in(uint32_t id, enum slot_state state) {
+    struct slot *slot = slot_find(id);
+    return slot && slot->state == state ? slot : NULL;
+}
+
+bool slots_each(bool (*act)(struct slot *slot, uint32_t id, void *context), void *context) {
+    for (uint32_t index = 0; index < never_used; index++)
+        if (slots[index] && slots[index]->state != SLOT_FREE && act(slots[index], id_of(index), context)) return true;
+    return false;
 }
 
 /* A free number, or -EAGAIN. Numbers never used go first, so that the interfaces of used ones have time to go. */
@@ -70,8 +55,12 @@ static int take_number(void) {
     } else {
         return -EAGAIN;
     }
-    if (!slots[index]) slots[index] = calloc(1, sizeof **slots);
-    return slots[index] ? (int)index : -ENOMEM;
+    if (!slots[index]) {
+        slots[index] = calloc(1, sizeof **slots);
+        if (!slots[index]) return -ENOMEM;
+        slots[index]->generation = slots_first_generation;
+    }
+    return (int)index;
 }
 
 static void give_number(uint32_t index) {
@@ -89,7 +78,7 @@ void reply_begin(struct writer *writer, uint32_t request, int error) {
     write_string(writer, error < 0 ? failed_step() : "");
 }
 
-static void send_or_leave(const struct writer *writer, const int *descriptors, size_t count) {
+void reply_send(const struct writer *writer, const int *descriptors, size_t count) {
     /* Only a supervisor that is gone makes this fail; the loop sees the end of the socket next. */
     if (send_message(slots_socket, writer, descriptors, count) < 0) return;
 }
@@ -97,36 +86,39 @@ static void send_or_leave(const struct writer *writer, const int *descriptors, s
 void reply_error(uint32_t request, int error) {
     struct writer writer;
     reply_begin(&writer, request, error);
-    send_or_leave(&writer, NULL, 0);
+    reply_send(&writer, NULL, 0);
 }
 
-static void send_exited(uint32_t id, const struct slot *slot) {
+void send_exited(uint32_t id, const struct slot *slot) {
     struct writer writer = {.length = 0};
     write_u32(&writer, APUS_EXITED);
     write_u32(&writer, 0);
     write_u32(&writer, id);
     write_u32(&writer, slot->cause);
     write_u32(&writer, (uint32_t)slot->value);
-    send_or_leave(&writer, NULL, 0);
+    reply_send(&writer, NULL, 0);
 }
 
 /* ---- Making and releasing ---- */
 
-static void close_own(struct slot *slot) {
+void slot_close_own(struct slot *slot) {
     close_descriptor(&slot->mounts);
     close_descriptor(&slot->namespace);
     close_descriptor(&slot->output);
     close_descriptor(&slot->telemetry);
+    close_descriptor(&slot->temporary);
+    close_descriptor(&slot->control);
+    close_descriptor(&slot->request_channel);
     cgroup_close(&slot->group);
 }
 
-static void release(uint32_t index) {
-    struct slot *slot = slots[index];
-    close_own(slot);
+void slot_release(uint32_t id) {
+    struct slot *slot = slots[slot_index(id)];
+    slot_close_own(slot);
+    close_descriptor(&slot->process);
     cgroup_remove(slot->group.name);
     slot->state = SLOT_FREE;
-    slot->pid = 0;
-    give_number(index);
+    give_number(slot_index(id));
 }
 
 struct made {
@@ -149,51 +141,65 @@ static int open_pipes(struct slot *slot, struct made *made) {
     return 0;
 }
 
+/* A program may open /dev/stdout, which asks for permission on the pipe. */
+static int hand_over_pipes(const struct slot *slot, uint32_t uid) {
+    STEP(sys(fchown(slot->output, uid, uid)), "hand over the output");
+    STEP(sys(fchown(slot->telemetry, uid, uid)), "hand over the log channel");
+    return 0;
+}
+
 static void close_made(struct made *made) {
     close_descriptor(&made->network.runtime_api);
     close_descriptor(&made->network.platform_api);
     close_descriptor(&made->output);
     close_descriptor(&made->telemetry);
-    close_descriptor(&made->files.peak);
-    close_descriptor(&made->files.cpu);
-    close_descriptor(&made->files.oom);
+    cgroup_close_files(&made->files);
 }
 
-static int make(uint32_t index, struct made *made) {
+static int make_network(uint32_t index, struct slot *slot, struct made *made) {
+    if (slot->for_fork) return network_is_free(index) ? 0 : -EEXIST;
+    slot->namespace = network_make(index, &made->network);
+    return slot->namespace;
+}
+
+static int make(uint32_t index, bool for_fork, struct made *made) {
     struct slot *slot = slots[index];
     char name[16];
     snprintf(name, sizeof name, "%u", index);
-    slot->mounts = slot->namespace = slot->output = slot->telemetry = -1;
-    *made = (struct made){{-1, -1, -1}, {-1, -1, -1}, -1, -1};
+    *slot = (struct slot){
+        .state = SLOT_READY, .generation = slot->generation, .for_fork = for_fork, .process = -1, .mounts = -1,
+        .namespace = -1, .output = -1, .telemetry = -1, .temporary = -1, .control = -1, .request_channel = -1};
+    *made = (struct made){.network = {-1, -1}, .output = -1, .telemetry = -1};
     TRY(cgroup_make(&slot->group, name, &made->files));
-    TRY(network_make(index, &made->network));
-    slot->namespace = made->network.namespace;
-    return open_pipes(slot, made);
+    if (for_fork) TRY(cgroup_limit(&slot->group, &cgroup_cell_limits));
+    TRY(make_network(index, slot, made));
+    TRY(open_pipes(slot, made));
+    return hand_over_pipes(slot, launch_uid(index));
 }
 
-static int make_any(struct made *made) {
+static int make_any(bool for_fork, struct made *made) {
     /* The interface of an earlier environment may linger; then the next number. */
     for (int attempt = 0; attempt < 16; attempt++) {
         int index = take_number();
         STEP(index, "find a free slot");
-        int error = make((uint32_t)index, made);
-        slots[index]->state = SLOT_READY;
+        int error = make((uint32_t)index, for_fork, made);
         if (error == 0) return index;
         close_made(made);
-        release((uint32_t)index);
+        slot_release(id_of((uint32_t)index));
         if (error != -EEXIST) return error;
     }
     return -EEXIST;
 }
 
-void slot_prepare(uint32_t request) {
+void slot_prepare(uint32_t request, bool for_fork) {
     struct made made;
-    int index = make_any(&made);
+    int index = make_any(for_fork, &made);
     if (index < 0) return reply_error(request, index);
     const int all[APUS_FD_COUNT] = {
         [APUS_FD_RUNTIME_API] = made.network.runtime_api, [APUS_FD_PLATFORM_API] = made.network.platform_api,
         [APUS_FD_OUTPUT] = made.output, [APUS_FD_TELEMETRY] = made.telemetry, [APUS_FD_PEAK] = made.files.peak,
-        [APUS_FD_CPU] = made.files.cpu, [APUS_FD_OOM] = made.files.oom};
+        [APUS_FD_CPU] = made.files.cpu, [APUS_FD_OOM] = made.files.oom, [APUS_FD_FREEZE] = made.files.freeze,
+        [APUS_FD_USAGE] = made.files.usage, [APUS_FD_LIMIT] = made.files.limit, [APUS_FD_NOTICE] = made.files.notice};
     int present[APUS_FD_COUNT];
     size_t count = 0;
     uint32_t mask = 0;
@@ -204,13 +210,13 @@ void slot_prepare(uint32_t request) {
     }
     struct writer writer;
     reply_begin(&writer, request, 0);
-    write_u32(&writer, slot_id((uint32_t)index));
+    write_u32(&writer, id_of((uint32_t)index));
     write_u32(&writer, mask);
-    send_or_leave(&writer, present, count);
+    reply_send(&writer, present, count);
     close_made(&made);
 }
 
-/* ---- Starting and ending ---- */
+/* ---- Descriptors that come and go ---- */
 
 static bool identify(int descriptor, struct identity *identity) {
     struct stat status;
@@ -219,183 +225,101 @@ static bool identify(int descriptor, struct identity *identity) {
     return true;
 }
 
-/* The launch takes over `slot`'s own descriptors, or those that came back. Returns the pid. */
-static int launch_slot(struct slot *slot, struct launch *launch) {
-    launch->namespace = slot->namespace;
-    launch->output = slot->output;
-    launch->telemetry = slot->telemetry;
-    launch->group = &slot->group;
-    return launch_start(launch);
+void slot_list_kept(const struct slot *slot, int kept[APUS_KEPT_COUNT]) {
+    kept[APUS_KEPT_MOUNTS] = slot->mounts;
+    kept[APUS_KEPT_NETWORK] = slot->namespace;
+    kept[APUS_KEPT_OUTPUT] = slot->output;
+    kept[APUS_KEPT_TELEMETRY] = slot->telemetry;
+    kept[APUS_KEPT_TEMPORARY] = slot->temporary;
 }
 
-/* While pid 1 surely lives. Failing that, the environment cannot be restarted. */
-static int open_mounts(pid_t pid) {
-    char path[32];
-    snprintf(path, sizeof path, "%d/ns/mnt", pid);
-    return openat(host_proc, path, O_RDONLY | O_CLOEXEC);
+bool slot_recognises(const struct slot *slot, enum apus_kept place, int descriptor) {
+    struct identity identity;
+    return identify(descriptor, &identity) && identity.device == slot->kept[place].device &&
+           identity.inode == slot->kept[place].inode;
 }
 
-static void started(struct slot *slot, uint32_t request, pid_t pid) {
-    slot->pid = pid;
-    slot->state = SLOT_STARTING;
-    slot->start_request = request;
-    slot->close_request = 0;
-    /* Ended by the launcher's SIGKILL unless pid 1 reports something else. */
-    slot->cause = APUS_EXIT_SIGNAL;
-    slot->value = SIGKILL;
-    cgroup_close(&slot->group);
-}
-
-void slot_start(uint32_t request, uint32_t id, struct launch *launch, const struct cgroup_limits *limits) {
-    struct slot *slot = find(id);
-    bool ready = slot && slot->state == SLOT_READY;
-    launch->slot = id;
-    launch->mounts = -1;
-    int pid = ready ? cgroup_limit(&slot->group, limits) : failed(-ENOENT, "find the slot");
-    if (pid == 0) pid = launch_slot(slot, launch);
-    for (size_t i = 0; i < launch->tree_count; i++) close(launch->trees[i]);
-    if (pid < 0) {
-        reply_error(request, pid);
-        if (ready) release(id % NETWORK_SLOTS);
-        return;
-    }
-    slot->restarted = false;
-    slot->mounts = open_mounts(pid);
-    started(slot, request, pid);
-}
-
-static int restart(struct slot *slot, struct launch *launch, const int *kept) {
-    for (size_t i = 0; i < APUS_KEPT_COUNT; i++) {
-        struct identity identity;
-        if (!identify(kept[i], &identity) || identity.device != slot->kept[i].device ||
-            identity.inode != slot->kept[i].inode)
-            return failed(-EBADF, "recognise descriptor %zu", i);
-    }
-    launch->mounts = kept[APUS_KEPT_MOUNTS];
-    slot->namespace = kept[APUS_KEPT_NETWORK];
-    slot->output = kept[APUS_KEPT_OUTPUT];
-    slot->telemetry = kept[APUS_KEPT_TELEMETRY];
-    int pid = cgroup_reopen(&slot->group);
-    if (pid == 0) pid = launch_slot(slot, launch);
-    cgroup_close(&slot->group);
-    slot->namespace = slot->output = slot->telemetry = -1;
-    return pid;
-}
-
-void slot_restart(uint32_t request, uint32_t id, struct launch *launch, const int *kept) {
-    struct slot *slot = find(id);
-    bool ended = slot && slot->state == SLOT_ENDED;
-    launch->slot = id;
-    int pid = ended ? restart(slot, launch, kept) : failed(-ENOENT, "find the ended slot");
-    for (size_t i = 0; i < APUS_KEPT_COUNT; i++) close(kept[i]);
-    if (pid < 0) return reply_error(request, pid);
-    slot->restarted = true;
-    started(slot, request, pid);
-}
-
-/* Hands what a restart needs to the supervisor. */
-static void reply_started(struct slot *slot) {
-    const int kept[APUS_KEPT_COUNT] = {slot->mounts, slot->namespace, slot->output, slot->telemetry};
+bool slot_remember(struct slot *slot, const int kept[APUS_KEPT_COUNT]) {
     bool whole = true;
     for (size_t i = 0; i < APUS_KEPT_COUNT; i++) whole = whole && kept[i] >= 0 && identify(kept[i], &slot->kept[i]);
-    struct writer writer;
-    reply_begin(&writer, slot->start_request, 0);
-    send_or_leave(&writer, kept, whole ? APUS_KEPT_COUNT : 0);
-    close_own(slot);
+    return whole;
 }
 
+int slot_open_control(struct slot *slot) {
+    int ends[2];
+    STEP(sys(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)), "open the control channel");
+    slot->control = ends[0];
+    return ends[1];
+}
+
+/* ---- Ending ---- */
+
 void slot_drop(uint32_t id) {
-    struct slot *slot = find(id);
-    if (slot && slot->state == SLOT_READY) release(id % NETWORK_SLOTS);
+    if (slot_find_in(id, SLOT_READY)) slot_release(id);
+}
+
+/* A child that is not reaped, or what a pidfd stands for: in both cases nobody else's. */
+void slot_kill_all(const struct slot *slot) {
+    if (slot->process >= 0) syscall(SYS_pidfd_send_signal, slot->process, SIGKILL, NULL, 0);
+    else kill(slot->pid, SIGKILL);
+    cgroup_thaw(slot->group.name);
+}
+
+static bool is_child(pid_t process, pid_t parent) {
+    char path[32], text[2048];
+    snprintf(path, sizeof path, "%d/status", process);
+    const char *line = read_text(host_proc, path, text, sizeof text) > 0 ? strstr(text, "\nPPid:\t") : NULL;
+    return line && strtol(line + 7, NULL, 10) == parent;
+}
+
+/* Ends the runtime process alone. The number may have become another's, unless it still is pid 1's child. */
+static void kill_program(const struct slot *slot) {
+    int process = slot->program > 0 ? sys(syscall(SYS_pidfd_open, slot->program, 0)) : -1;
+    if (process < 0) return;
+    if (is_child(slot->program, slot->pid)) syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+    close(process);
+    cgroup_thaw(slot->group.name);
 }
 
 void slot_kill(uint32_t id) {
-    struct slot *slot = find(id);
-    /* Not reaped yet, so the pid is its own. */
-    if (slot && slot->pid > 0) kill(slot->pid, SIGKILL);
+    struct slot *slot = slot_find(id);
+    if (!slot || slot->pid == 0) return;
+    bool stays = slot->forks > 0 && !slot->for_fork;
+    if (stays) kill_program(slot);
+    else slot_kill_all(slot);
 }
 
 void slot_close(uint32_t request, uint32_t id) {
-    struct slot *slot = find(id);
+    struct slot *slot = slot_find(id);
     if (!slot) return reply_error(request, failed(-ENOENT, "find the slot"));
-    if (slot->pid > 0) {
-        slot->close_request = request;
-        kill(slot->pid, SIGKILL);
-        return;
+    bool is_beginning = slot->state == SLOT_STARTING || slot->state == SLOT_FAILED;
+    if (slot->pid == 0 && !is_beginning) {
+        slot_release(id);
+        return reply_error(request, 0);
     }
-    release(id % NETWORK_SLOTS);
-    reply_error(request, 0);
+    slot->close_request = request;
+    if (slot->pid == 0) return;
+    if (slot->forks == 0) slot_kill_all(slot);
+    else if (!slot->for_fork) kill_program(slot);
 }
 
-void slots_report(const struct report *report) {
-    struct slot *slot = find(report->slot);
-    if (!slot) return;
-    switch ((enum report_kind)report->kind) {
-    case REPORT_RUNNING:
-        if (slot->state != SLOT_STARTING) return;
-        slot->state = SLOT_RUNNING;
-        if (slot->restarted) reply_error(slot->start_request, 0);
-        else reply_started(slot);
-        return;
-    case REPORT_FAILED:
-        if (slot->state != SLOT_STARTING) return;
-        slot->state = SLOT_FAILED;
-        slot->failure = report->value;
-        memcpy(slot->step, report->step, sizeof slot->step);
-        return;
-    case REPORT_NOT_EXECUTABLE:
-        slot->cause = APUS_EXIT_NOT_EXECUTABLE;
-        slot->value = report->value;
-        return;
-    case REPORT_ENDED:
-        if (slot->cause == APUS_EXIT_NOT_EXECUTABLE) return;
-        slot->cause = WIFSIGNALED(report->value) ? APUS_EXIT_SIGNAL : APUS_EXIT_CODE;
-        slot->value = WIFSIGNALED(report->value) ? WTERMSIG(report->value) : WEXITSTATUS(report->value);
-        return;
-    }
+/* The origin of a fork that has ended may have waited for it. */
+void slot_leave_origin(uint32_t id) {
+    struct slot *origin = slot_find(id);
+    if (!origin || origin->forks == 0 || --origin->forks > 0) return;
+    if (origin->pid > 0 && (origin->close_request || origin->state == SLOT_ENDED)) slot_kill_all(origin);
 }
 
-static void reply_not_started(struct slot *slot) {
-    int error = slot->state == SLOT_FAILED ? failed(slot->failure, "%s", slot->step)
-                                           : failed(-ECHILD, "start the environment");
-    reply_error(slot->start_request, error);
-}
-
-static void ended(uint32_t index) {
-    struct slot *slot = slots[index];
+void slot_ended(struct slot *slot, uint32_t id) {
     uint32_t close_request = slot->close_request;
-    slot->pid = 0;
-    if (slot->state == SLOT_RUNNING) send_exited(slot_id(index), slot);
-    else reply_not_started(slot);
-    /* What has run keeps its groups until it is closed: the supervisor reads them, or runs it again. */
-    bool keep = slot->state == SLOT_RUNNING || slot->restarted;
+    bool was_fork = slot->process >= 0;
+    slot->pid = slot->program = 0;
+    close_descriptor(&slot->process);
+    if (slot->state == SLOT_RUNNING) send_exited(id, slot);
     slot->state = SLOT_ENDED;
-    if (!keep || close_request) release(index);
-    if (close_request) reply_error(close_request, 0);
-}
-
-static bool ended_process(pid_t pid) {
-    for (uint32_t index = 0; index < never_used; index++) {
-        if (!slots[index] || slots[index]->pid != pid) continue;
-        ended(index);
-        return true;
-    }
-    return false;
-}
-
-void slots_reap(void) {
-    for (;;) {
-        pid_t pid = waitpid(-1, NULL, WNOHANG);
-        if (pid <= 0) return;
-        ended_process(pid);
-    }
-}
-
-void slots_end(void) {
-    for (uint32_t index = 0; index < never_used; index++)
-        if (slots[index] && slots[index]->pid > 0) kill(slots[index]->pid, SIGKILL);
-    for (;;) {
-        pid_t pid = waitpid(-1, NULL, 0);
-        if (pid < 0 && errno == ECHILD) return;
-    }
+    if (was_fork) slot_leave_origin(slot->origin);
+    forks_next(id);
+    if (!close_request) return;
+    slot_release(id);
+    reply_error(close_request, 0);
 }

@@ -8,6 +8,9 @@ struct Deployment: Sendable {
     let name: String
     let bytes: [UInt8]
 
+    /// With it a function's environments are forks of one that has run the init.
+    static let snapshotTags: WireMap<String> = ["apus:snapshot": "on"]
+
     struct Outcome: Sendable {
         var configuration: Lambda.FunctionConfiguration
 
@@ -21,8 +24,10 @@ struct Deployment: Sendable {
         return Outcome(configuration: try await settled(created), action: "created")
     }
 
+    /// - Parameter startsFromSnapshot: nil leaves it as it is.
     func update(
-        _ existing: Lambda.FunctionConfiguration, _ changes: Lambda.UpdateFunctionConfigurationRequest?
+        _ existing: Lambda.FunctionConfiguration, _ changes: Lambda.UpdateFunctionConfigurationRequest?,
+        startsFromSnapshot: Bool?
     ) async throws(CommandFailure) -> Outcome {
         var current = try await settled(existing)
         let isNewCode = existing.codeSha256 != PackageHash.base64(bytes)
@@ -36,7 +41,26 @@ struct Deployment: Sendable {
             Terminal.progress("updating the configuration of \(name)")
             current = try await settled(try await context.call(Lambda.updateFunctionConfiguration, changes))
         }
-        return Outcome(configuration: current, action: isNewCode || changes != nil ? "updated" : "unchanged")
+        let startsOtherwise = try await tag(current, startsFromSnapshot: startsFromSnapshot)
+        return Outcome(
+            configuration: current, action: isNewCode || changes != nil || startsOtherwise ? "updated" : "unchanged")
+    }
+
+    /// - Returns: whether that was a change.
+    private func tag(
+        _ function: Lambda.FunctionConfiguration, startsFromSnapshot: Bool?
+    ) async throws(CommandFailure) -> Bool {
+        guard let startsFromSnapshot, let arn = function.functionArn else { return false }
+        let tags = try await context.call(Lambda.listTags, .init(resource: arn)).tags ?? [:]
+        let isTagged = Self.snapshotTags.entries.allSatisfy { tags[$0.key] == $0.value }
+        guard isTagged != startsFromSnapshot else { return false }
+        Terminal.progress("\(startsFromSnapshot ? "turning on" : "turning off") the snapshot of \(name)")
+        if startsFromSnapshot {
+            _ = try await context.call(Lambda.tagResource, .init(resource: arn, tags: Self.snapshotTags))
+        } else {
+            _ = try await context.call(Lambda.untagResource, .init(resource: arn, tagKeys: Self.snapshotTags.keys))
+        }
+        return true
     }
 
     /// Waits until the function is active and its last update is through.

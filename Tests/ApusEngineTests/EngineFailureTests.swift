@@ -206,7 +206,7 @@ struct EngineFailureTests {
             let revision = Revision.sample()
             fixture.publish(revision)
             #expect(await fixture.call(revision).summary == "success 2")
-            #expect(fixture.log.texts.contains { $0.hasSuffix("Phase: init\tStatus: timeout\n") })
+            try await fixture.log.wait(for: "Phase: init\tStatus: timeout\n")
         }
     }
 
@@ -238,7 +238,7 @@ struct EngineFailureTests {
             fixture.publish(revision)
             #expect(await fixture.call(revision, payload: "\"die\"").summary.hasPrefix("error "))
             try await fixture.settle(revision)
-            #expect(await fixture.call(revision).summary.hasPrefix("error "))
+            // Nobody suffers: the call goes to another environment.
             let second = await fixture.call(revision).summary
             #expect(second == "success \"\(fixture.driver.sandboxes.value.last!.id)\"")
             #expect(fixture.driver.sandboxes.value.count == 2)

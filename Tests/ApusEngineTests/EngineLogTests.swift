@@ -1,6 +1,7 @@
 import ApusEngine
 import ApusModel
 import ApusTesting
+import NIOCore
 import Testing
 
 @Suite(.timeLimit(.minutes(1)))
@@ -111,6 +112,45 @@ struct EngineLogTests {
             try await fixture.log.wait(for: "line 2999\n")
             let lines = fixture.log.texts.filter { $0.hasPrefix("line ") }
             #expect(lines == (0..<3000).map { "line \($0)\n" })
+        }
+    }
+
+    @Test func linesAreHandedOverTogether() async throws {
+        try await EngineFixture.run { runtime in
+            try runtime.serve { _ in
+                for number in 0..<3000 { runtime.print("line \(number)\n") }
+                return "1"
+            }
+        } _: { fixture in
+            let revision = Revision.sample()
+            fixture.publish(revision)
+            _ = await fixture.call(revision)
+            try await fixture.log.wait(for: "REPORT ")
+            #expect(fixture.log.texts.count > 3000)
+            #expect(fixture.log.blocks.value < 1000)
+        }
+    }
+
+    /// An event that was accepted is done when its log is stored, and so its log has to be on its way by then.
+    @Test func aCallThatNobodyWaitsForEndsBehindItsLog() async throws {
+        try await EngineFixture.run { runtime in
+            try runtime.serve { _ in
+                runtime.print("printed")
+                return "1"
+            }
+        } _: { fixture in
+            let revision = Revision.sample()
+            fixture.publish(revision)
+            guard case .found(.ready(let callee)) = fixture.engine.catalog.look(revision.function, qualifier: "$LATEST")
+            else { throw DeadlineMissed(what: "a function", found: "none") }
+            let texts: [String] = await withCheckedContinuation { continuation in
+                let request = InvocationRequest(
+                    id: RequestID(), invokedFunctionARN: "", payload: ByteBuffer(string: "{}"), isSynchronous: false
+                ) { _ in continuation.resume(returning: fixture.log.texts) }
+                fixture.engine.invoke(request, on: callee)
+            }
+            #expect(texts.contains("printed"))
+            #expect(texts.last?.hasPrefix("REPORT RequestId: ") == true)
         }
     }
 }

@@ -95,12 +95,12 @@ struct EngineTests {
             try await fixture.settle(revision)
             let id = try #require(fixture.driver.sandboxes.value.first?.id)
             fixture.time.advance(by: .seconds(599))
-            fixture.engine.reclaimIdle()
+            fixture.engine.tidy()
             #expect(await fixture.call(revision).summary == "success {}")
             #expect(fixture.driver.closed.value == [])
             try await fixture.settle(revision)
             fixture.time.advance(by: .seconds(601))
-            fixture.engine.reclaimIdle()
+            fixture.engine.tidy()
             try await fixture.driver.closed.wait(for: "the environment to be closed") { $0 == [id] }
             #expect(fixture.credentials.issued.value == ["ASIA1"])
             #expect(fixture.credentials.revoked.value == ["ASIA1"])
@@ -188,7 +188,7 @@ struct EngineTests {
     @Test func callsAboveTheLimitAreThrottled() async throws {
         let gate = Gate()
         var limits = Engine.Limits()
-        limits.concurrency = 2
+        limits.concurrency.executions = 2
         try await EngineFixture.run(limits: limits) { runtime in
             try runtime.serve { _ in
                 gate.pass()
@@ -216,7 +216,7 @@ struct EngineTests {
 
     @Test func whoHasAnAnswerMayCallAgainAtTheLimit() async throws {
         var limits = Engine.Limits()
-        limits.concurrency = 1
+        limits.concurrency.executions = 1
         try await EngineFixture.run(limits: limits, program: Self.echo) { fixture in
             let revision = Revision.sample()
             fixture.publish(revision)
@@ -235,7 +235,7 @@ struct EngineTests {
         var hooks = ScriptedDriver.Hooks()
         hooks.beforeClose = { _ in _ = try? await close.wait(for: "the end") { $0 } }
         var limits = Engine.Limits()
-        limits.concurrency = 1
+        limits.concurrency.executions = 1
         try await EngineFixture.run(limits: limits, hooks: hooks, program: Self.echo) { fixture in
             defer { close.change { $0 = true } }
             let revision = Revision.sample()

@@ -8,7 +8,7 @@ struct EnvironmentStateTests {
 
     enum Event: Sendable, CaseIterable {
         case launched, ready, responded, respondedToAnother, initFailed, ended, initTimedOut, timedOut
-        case anotherTimedOut, restartFailed, close
+        case anotherTimedOut, restartFailed, awaitsRestore, lost, close
     }
 
     static let id = RequestID(existing: "a")
@@ -27,17 +27,31 @@ struct EnvironmentStateTests {
     }
 
     static let table: [Row] = [
-        Row(.starting, [.launched: ([.beginInit], .initializing), .close: ([.close], .closed)]),
+        Row(
+            .starting,
+            [.launched: ([.beginInit], .initializing), .lost: ([.close], .closed), .close: ([.close], .closed)]),
         Row(
             .initializing,
             [
                 .ready: ([.endInit, .offer], .idle),
                 .initFailed: ([.kill, .reportInit(.initFailed), .offer], .broken),
                 .ended: ([.kill, .reportInit(.exited), .offer], .broken),
-                .initTimedOut: ([.kill, .reportInit(.timedOut), .offer], .broken), .close: ([.close], .closed),
+                .initTimedOut: ([.kill, .reportInit(.timedOut), .offer], .broken),
+                .awaitsRestore: ([.endInit, .offerTemplate], .template), .lost: ([.close], .closed),
+                .close: ([.close], .closed),
             ]),
         Row(
-            .idle, [.initFailed: ([.kill], .broken), .ended: ([.kill], .broken), .close: ([.close], .closed)]),
+            .idle,
+            [
+                .initFailed: ([.kill], .broken), .ended: ([.kill], .broken), .lost: ([.close], .closed),
+                .close: ([.close], .closed),
+            ]),
+        Row(
+            .template,
+            [
+                .initFailed: ([.close], .closed), .ended: ([.close], .closed), .lost: ([.close], .closed),
+                .close: ([.close], .closed),
+            ]),
         Row(
             .running(id),
             [
@@ -45,6 +59,7 @@ struct EnvironmentStateTests {
                 .initFailed: ([.kill, .fail(.initFailed, wasDelivered: true), .offer], .broken),
                 .ended: ([.kill, .fail(.exited, wasDelivered: true), .offer], .broken),
                 .timedOut: ([.kill, .fail(.timedOut, wasDelivered: true), .offer], .broken),
+                .lost: ([.fail(.exited, wasDelivered: true), .close], .closed),
                 .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
             ]),
         Row(
@@ -52,9 +67,9 @@ struct EnvironmentStateTests {
             [
                 .ready: ([.offer], .idle), .initFailed: ([.kill, .offer], .broken),
                 .ended: ([.kill, .offer], .broken), .timedOut: ([.kill, .offer], .broken),
-                .close: ([.close], .closed),
+                .lost: ([.close], .closed), .close: ([.close], .closed),
             ]),
-        Row(.broken, [.close: ([.close], .closed)]),
+        Row(.broken, [.lost: ([.close], .closed), .close: ([.close], .closed)]),
         Row(
             .restarting(id),
             [
@@ -62,7 +77,7 @@ struct EnvironmentStateTests {
                 .initFailed: ([.kill, .fail(.initFailed, wasDelivered: false), .offer], .broken),
                 .ended: ([.kill, .fail(.exited, wasDelivered: false), .offer], .broken),
                 .timedOut: ([.kill, .fail(.timedOut, wasDelivered: false), .offer], .broken),
-                .restartFailed: ([.fail(.exited, wasDelivered: false), .close], .closed),
+                .restartFailed: ([.putBack, .close], .closed), .lost: ([.putBack, .close], .closed),
                 .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
             ]),
         Row(.closed, [:]),
@@ -88,9 +103,20 @@ struct EnvironmentStateTests {
         #expect(state.phase == .restarting(Self.id))
     }
 
-    @Test func aClosedOneFailsWhatCameTooLate() {
+    @Test func aClosedOneGivesBackWhatCameTooLate() {
         var state = Self.state(in: .closed)
-        #expect(state.assign(Self.id) == [.fail(.exited, wasDelivered: true)])
+        #expect(state.assign(Self.id) == [.putBack])
+        #expect(state.phase == .closed)
+    }
+
+    /// A template, a restored or a provisioned environment: nobody waits for it to try again.
+    @Test(arguments: [
+        (Event.initFailed, EnvironmentState.Failure.initFailed), (.ended, .exited), (.initTimedOut, .timedOut),
+    ])
+    func anInitThatIsNotRepeatedIsTheEnd(_ event: Event, _ failure: EnvironmentState.Failure) {
+        var state = EnvironmentState(retriesInit: false)
+        _ = state.launched()
+        #expect(Self.apply(event, to: &state) == [.reportInit(failure), .giveUp(failure)])
         #expect(state.phase == .closed)
     }
 
@@ -109,6 +135,7 @@ struct EnvironmentStateTests {
             _ = state.assign(id)
             _ = state.runtimeResponded(to: id)
         case .broken: _ = state.runtimeEnded()
+        case .template: _ = state.runtimeAwaitsRestore()
         case .restarting:
             _ = state.runtimeEnded()
             _ = state.assign(id)
@@ -130,6 +157,8 @@ struct EnvironmentStateTests {
         case .timedOut: state.invocationTimedOut(id)
         case .anotherTimedOut: state.invocationTimedOut(other)
         case .restartFailed: state.restartFailed()
+        case .awaitsRestore: state.runtimeAwaitsRestore()
+        case .lost: state.sandboxLost()
         case .close: state.close()
         }
     }

@@ -9,19 +9,20 @@ struct PlatformLinesTests {
     private static let text = PlatformLines(
         revision: .sample(version: .published(7), timeout: .seconds(3)), runtimeVersion: "python:3.12.v36")
 
-    private static func json(level: String?) -> PlatformLines {
+    private static func json(level: String?, initializationType: String = "on-demand") -> PlatformLines {
         let logging = LoggingSettings(format: .json, group: "g", applicationLevel: "INFO", systemLevel: level)
         return PlatformLines(
             revision: .sample(version: .published(7), timeout: .seconds(3), logging: logging),
-            runtimeVersion: "python:3.12.v36")
+            runtimeVersion: "python:3.12.v36", initializationType: initializationType)
     }
 
     private static func report(
-        _ duration: Duration, initDuration: Duration? = nil, peakMemory: Int = 33 << 20,
-        _ status: PlatformLines.Report.Status = .success
+        _ duration: Duration, initDuration: Duration? = nil, restoreDuration: Duration? = nil,
+        peakMemory: Int = 33 << 20, _ status: PlatformLines.Report.Status = .success
     ) -> PlatformLines.Report {
         PlatformLines.Report(
-            id: id, duration: duration, initDuration: initDuration, peakMemory: peakMemory, status: status)
+            id: id, duration: duration, initDuration: initDuration, restoreDuration: restoreDuration,
+            peakMemory: peakMemory, status: status)
     }
 
     @Test func theLinesOfAnInvocationReadAsAWSHasThem() {
@@ -38,6 +39,7 @@ struct PlatformLinesTests {
     struct ReportRow: Sendable {
         var duration: Duration
         var initDuration: Duration?
+        var restoreDuration: Duration?
         var peakMemory = 33 << 20
         var status: PlatformLines.Report.Status = .success
         var rest: String
@@ -48,6 +50,16 @@ struct PlatformLinesTests {
             duration: .microseconds(2650), initDuration: .microseconds(117_110),
             rest:
                 "Duration: 2.65 ms\tBilled Duration: 120 ms\tMemory Size: 128 MB\tMax Memory Used: 33 MB\tInit Duration: 117.11 ms\t\n"
+        ),
+        ReportRow(
+            duration: .microseconds(2650), restoreDuration: .microseconds(1_234),
+            rest:
+                "Duration: 2.65 ms\tBilled Duration: 4 ms\tMemory Size: 128 MB\tMax Memory Used: 33 MB\tRestore Duration: 1.23 ms\tBilled Restore Duration: 2 ms\t\n"
+        ),
+        ReportRow(
+            duration: .seconds(1), restoreDuration: .microseconds(50), status: .timeout,
+            rest:
+                "Duration: 1000.00 ms\tBilled Duration: 1001 ms\tMemory Size: 128 MB\tMax Memory Used: 33 MB\tRestore Duration: 0.05 ms\tBilled Restore Duration: 1 ms\tStatus: timeout\n"
         ),
         ReportRow(
             duration: .microseconds(2650),
@@ -80,8 +92,9 @@ struct PlatformLinesTests {
     ])
     func theReportNamesTimeMoneyAndMemory(_ row: ReportRow) {
         let report = Self.report(
-            row.duration, initDuration: row.initDuration, peakMemory: row.peakMemory, row.status)
-        #expect(Self.text.report(report, at: Self.time) == "REPORT RequestId: \(Self.id)\t\(row.rest)")
+            row.duration, initDuration: row.initDuration, restoreDuration: row.restoreDuration,
+            peakMemory: row.peakMemory, row.status)
+        #expect(Self.text.report(report, at: Self.time)?.text == "REPORT RequestId: \(Self.id)\t\(row.rest)")
     }
 
     @Test func aFailedInitHasAReportOfItsOwn() {
@@ -93,6 +106,58 @@ struct PlatformLinesTests {
             Self.text.initReport(
                 .milliseconds(10), phase: "invoke", status: "error", errorType: "Runtime.ExitError", at: Self.time)
                 == "INIT_REPORT Init Duration: 10.00 ms\tPhase: invoke\tStatus: error\tError Type: Runtime.ExitError\n")
+    }
+
+    @Test func anInitThatNobodyWaitedForIsReportedWhenItWentWellToo() {
+        #expect(
+            Self.text.initReport(.milliseconds(250), phase: "init", status: nil, errorType: nil, at: Self.time)
+                == "INIT_REPORT Init Duration: 250.00 ms\tPhase: init\n")
+        #expect(
+            Self.json(level: nil, initializationType: "provisioned-concurrency").initReport(
+                .milliseconds(250), phase: "init", status: nil, errorType: nil, at: Self.time)
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.initReport","record":{"initializationType":"provisioned-concurrency","phase":"init","status":"success","metrics":{"durationMs":250.00}}}\#n"#
+        )
+    }
+
+    @Test func aRestoreHasLinesOfItsOwn() {
+        let (text, json) = (Self.text, Self.json(level: nil, initializationType: "snap-start"))
+        #expect(
+            text.restoreStart(at: Self.time)
+                == "RESTORE_START Runtime Version: python:3.12.v36\tRuntime Version ARN: arn:aws:lambda:us-east-1::runtime:python-3.12.v36\n"
+        )
+        #expect(
+            json.restoreStart(at: Self.time)
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.restoreStart","record":{"runtimeVersion":"python:3.12.v36","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:python-3.12.v36","functionName":"hello","functionVersion":"7"}}\#n"#
+        )
+        func report(_ lines: PlatformLines, _ status: String?, _ type: String?) -> LineText? {
+            lines.restoreReport(.microseconds(15_190), status: status, errorType: type, at: Self.time)
+        }
+        #expect(report(text, nil, nil) == "RESTORE_REPORT Restore Duration: 15.19 ms\n")
+        #expect(
+            report(text, "error", "Runtime.ExitError")
+                == "RESTORE_REPORT Restore Duration: 15.19 ms\tStatus: error\tError Type: Runtime.ExitError\n")
+        #expect(
+            report(json, nil, nil)
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.restoreReport","record":{"status":"success","metrics":{"durationMs":15.19}}}\#n"#
+        )
+        #expect(
+            report(json, "timeout", nil)
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.restoreReport","record":{"status":"timeout","metrics":{"durationMs":15.19}}}\#n"#
+        )
+        let quiet = Self.json(level: "WARN")
+        #expect(quiet.restoreStart(at: Self.time) == nil)
+        #expect(report(quiet, nil, nil) == nil)
+        #expect(report(quiet, "error", "T") != nil)
+        #expect(
+            json.report(Self.report(.milliseconds(2), restoreDuration: .microseconds(1_234)), at: Self.time)?.text
+                .contains(
+                    #""billedDurationMs":4,"memorySizeMB":128,"maxMemoryUsedMB":33,"restoreDurationMs":1.23,"billedRestoreDurationMs":2}"#
+                ) == true)
+    }
+
+    @Test func aFunctionsOwnWordsDoNotBreakARecord() {
+        let line = Self.json(level: nil).report(Self.report(.zero, .error(type: "a\"b\\c\u{1}é")), at: Self.time)
+        #expect(line?.text.hasSuffix(#""status":"error","errorType":"a\"b\\c\u0001é"}}\#n"#) == true)
     }
 
     @Test func whatWentWrongIsSaidInALineBefore() {
@@ -108,17 +173,17 @@ struct PlatformLinesTests {
         let lines = Self.json(level: "INFO")
         #expect(
             lines.initStart(at: Self.time)
-                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init","runtimeVersion":"python:3.12.v36","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:python-3.12.v36","functionName":"hello","functionVersion":"7"}}"#
-                + "\n")
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.initStart","record":{"initializationType":"on-demand","phase":"init","runtimeVersion":"python:3.12.v36","runtimeVersionArn":"arn:aws:lambda:us-east-1::runtime:python-3.12.v36","functionName":"hello","functionVersion":"7"}}\#n"#
+        )
         #expect(
             lines.start(Self.id, at: Self.time)
-                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.start","record":{"requestId":"ee2be8fb-1bb5-459d-87fc-9c8bc1ff3c3f","version":"7"}}"#
-                + "\n")
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.start","record":{"requestId":"ee2be8fb-1bb5-459d-87fc-9c8bc1ff3c3f","version":"7"}}\#n"#
+        )
         #expect(
             lines.report(
                 Self.report(.microseconds(2650), initDuration: .microseconds(117_110)), at: Self.time)
-                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.report","record":{"requestId":"ee2be8fb-1bb5-459d-87fc-9c8bc1ff3c3f","metrics":{"durationMs":2.65,"billedDurationMs":120,"memorySizeMB":128,"maxMemoryUsedMB":33,"initDurationMs":117.11},"status":"success"}}"#
-                + "\n")
+                == #"{"time":"2026-11-24T08:15:30.007Z","type":"platform.report","record":{"requestId":"ee2be8fb-1bb5-459d-87fc-9c8bc1ff3c3f","metrics":{"durationMs":2.65,"billedDurationMs":120,"memorySizeMB":128,"maxMemoryUsedMB":33,"initDurationMs":117.11},"status":"success"}}\#n"#
+        )
         #expect(lines.end(Self.id) == nil)
         #expect(lines.timedOut(Self.id, at: Self.time) == nil)
         #expect(lines.exited(Self.id, reason: "r", type: "t") == nil)
@@ -130,9 +195,10 @@ struct PlatformLinesTests {
         #expect((lines.start(Self.id, at: Self.time) != nil) == hasSuccess)
         #expect((lines.report(Self.report(.zero), at: Self.time) != nil) == hasSuccess)
         let failure = lines.report(Self.report(.zero, .error(type: "Runtime.ExitError")), at: Self.time)
-        #expect((failure?.contains(#""status":"error","errorType":"Runtime.ExitError""#) == true) == hasFailure)
+        #expect((failure?.text.contains(#""status":"error","errorType":"Runtime.ExitError""#) == true) == hasFailure)
         let initFailure = lines.initReport(
             .zero, phase: "init", status: "timeout", errorType: nil, at: Self.time)
-        #expect((initFailure?.contains(#""status":"timeout","metrics":{"durationMs":0.00}"#) == true) == hasFailure)
+        #expect(
+            (initFailure?.text.contains(#""status":"timeout","metrics":{"durationMs":0.00}"#) == true) == hasFailure)
     }
 }

@@ -142,6 +142,112 @@ struct PoolStateTests {
         #expect(pool.acquire(9) == ["run 3 for 9"])
     }
 
+    @Test func onlyIdleEnvironmentsThatWereChosenAreClosed() {
+        var pool = Pool(idle: [1, 2, 3])
+        #expect(pool.acquire(9) == ["run 3 for 9"])
+        #expect(pool.reclaim([2, 3, 7]) == ["close 2"])
+        #expect(pool.state.idleCount == 1)
+    }
+
+    // MARK: Hand-over
+
+    @Test func whoComesJustAfterAnAnswerWaitsForThatEnvironment() {
+        var pool = Pool(idle: [1])
+        _ = pool.acquire(1)
+        pool.answered(1, at: .seconds(1))
+        #expect(pool.acquire(2, at: .seconds(1)) == ["recheck later"])
+        #expect(pool.ready(1, at: .seconds(1)) == ["run 1 for 2"])
+        #expect(pool.recheck(at: .seconds(2)) == [])
+    }
+
+    @Test func anEnvironmentThatDoesNotComeBackInTimeIsNotCountedOn() {
+        var pool = Pool(idle: [1])
+        _ = pool.acquire(1)
+        pool.answered(1, at: .seconds(1))
+        _ = pool.acquire(2, at: .seconds(1))
+        #expect(pool.recheck(at: .milliseconds(1021)) == ["start 2"])
+        #expect(pool.acquire(3, at: .milliseconds(1021)) == ["start 3"])
+    }
+
+    @Test func aFreedEnvironmentIsCountedOnOnce() {
+        var pool = Pool(idle: [1])
+        _ = pool.acquire(1)
+        pool.answered(1, at: .seconds(1))
+        _ = pool.acquire(2, at: .seconds(1))
+        #expect(pool.acquire(3, at: .seconds(1)) == ["start 2"])
+    }
+
+    @Test func anInvocationThatIsPutBackGoesFirst() {
+        var pool = Pool(idle: [1])
+        _ = pool.acquire(1)
+        _ = pool.acquire(2)
+        #expect(pool.putBack(1, from: 1) == ["start 3"])
+        #expect(pool.ready(2) == ["run 2 for 1"])
+        #expect(pool.ready(3) == ["run 3 for 2"])
+        #expect(pool.state.environmentCount == 2)
+    }
+
+    @Test func nothingIsPutBackIntoAnAbandonedPool() {
+        var pool = Pool(idle: [1])
+        _ = pool.acquire(1)
+        _ = pool.abandon()
+        #expect(pool.putBack(1, from: 1) == ["fail 1"])
+        #expect(pool.state.isEmpty)
+    }
+
+    // MARK: Freezing
+
+    @Test func environmentsThatHaveBeenIdleAreFrozenOnce() {
+        var pool = Pool(idle: [1, 2, 3])
+        #expect(pool.freeze(idleSince: .zero) == [])
+        #expect(pool.freeze(idleSince: .seconds(1)) == ["freeze 1", "freeze 2", "freeze 3"])
+        #expect(pool.freeze(idleSince: .seconds(1)) == [])
+        // The one that is used again is frozen again.
+        _ = pool.acquire(1)
+        _ = pool.ready(3, at: .seconds(2))
+        #expect(pool.freeze(idleSince: .seconds(3)) == ["freeze 3"])
+        _ = pool.reclaim([1])
+        _ = pool.acquire(2)
+        _ = pool.ready(3, at: .seconds(4))
+        #expect(pool.freeze(idleSince: .seconds(5)) == ["freeze 3"])
+    }
+
+    // MARK: Provisioning
+
+    @Test func provisionedEnvironmentsAreStartedAheadAndReplaced() {
+        var pool = Pool()
+        #expect(pool.provision(2) == ["start 1 provisioned", "start 2 provisioned"])
+        #expect(pool.state.provisionedReadyCount == 0)
+        _ = pool.ready(1)
+        _ = pool.ready(2)
+        #expect(pool.state.provisionedReadyCount == 2)
+        #expect(pool.reclaim(idleSince: .seconds(9)) == [])
+        #expect(pool.acquire(1) == ["run 2 for 1"])
+        #expect(pool.removed(2) == ["start 3 provisioned"])
+        // A failed start is not tried again at once.
+        #expect(pool.startFailed(3) == [])
+        #expect(pool.provision(2) == ["start 4 provisioned"])
+    }
+
+    @Test func whatIsNoLongerProvisionedIsReclaimedAsAnyOther() {
+        var pool = Pool()
+        _ = pool.provision(2)
+        _ = pool.ready(1)
+        _ = pool.ready(2)
+        #expect(pool.provision(1) == [])
+        #expect(pool.reclaim(idleSince: .seconds(9)).count == 1)
+        #expect(pool.provision(0) == [])
+        #expect(pool.reclaim(idleSince: .seconds(9)).count == 1)
+        #expect(pool.state.isEmpty)
+    }
+
+    @Test func whoWaitsIsServedByAProvisionedStart() {
+        var pool = Pool()
+        _ = pool.provision(1)
+        #expect(pool.acquire(1) == [])
+        #expect(pool.ready(1) == ["run 1 for 1"])
+    }
+
     // MARK: All together
 
     @Test(arguments: 1...20)
@@ -172,8 +278,8 @@ private struct Pool {
         for id in idle { _ = ready(id) }
     }
 
-    mutating func acquire(_ invocation: Int) -> [String] {
-        switch state.acquire(invocation, nextID: ids.next) {
+    mutating func acquire(_ invocation: Int, at now: Duration = .zero) -> [String] {
+        switch state.acquire(invocation, now: now, nextID: ids.next) {
         case .success(let actions): actions.map(describe)
         case .failure(let refusal): ["\(refusal)"]
         }
@@ -183,27 +289,49 @@ private struct Pool {
         state.ready(Self.id(id), now: now, nextID: ids.next).map(describe)
     }
 
-    mutating func startFailed(_ id: Int) -> [String] { state.startFailed(Self.id(id), nextID: ids.next).map(describe) }
-    mutating func removed(_ id: Int) -> [String] { state.removed(Self.id(id), nextID: ids.next).map(describe) }
+    mutating func answered(_ id: Int, at now: Duration) { state.answered(Self.id(id), now: now) }
+
+    mutating func recheck(at now: Duration) -> [String] { state.recheck(now: now, nextID: ids.next).map(describe) }
+
+    mutating func putBack(_ invocation: Int, from id: Int) -> [String] {
+        state.putBack(invocation, from: Self.id(id), now: .zero, nextID: ids.next).map(describe)
+    }
+
+    mutating func startFailed(_ id: Int) -> [String] {
+        state.startFailed(Self.id(id), now: .zero, nextID: ids.next).map(describe)
+    }
+
+    mutating func removed(_ id: Int) -> [String] {
+        state.removed(Self.id(id), now: .zero, nextID: ids.next).map(describe)
+    }
+
+    mutating func provision(_ target: Int) -> [String] {
+        state.provision(target, now: .zero, nextID: ids.next).map(describe)
+    }
+
     mutating func retire() -> [String] { state.retire().map(describe) }
     mutating func abandon() -> [String] { state.abandon().map(describe) }
+    mutating func freeze(idleSince limit: Duration) -> [String] { state.freeze(idleSince: limit).map(describe) }
     mutating func reclaim(idleSince limit: Duration) -> [String] { state.reclaim(idleSince: limit).map(describe) }
+    mutating func reclaim(_ ids: Set<Int>) -> [String] { state.reclaim(Set(ids.map(Self.id))).map(describe) }
 
     private static func id(_ number: Int) -> EnvironmentID { EnvironmentID(number: UInt64(number)) }
 
     private func describe(_ action: PoolState<Int>.Action) -> String {
         switch action {
         case .run(let id, let invocation): "run \(id.number) for \(invocation)"
-        case .start(let id): "start \(id.number)"
+        case .start(let id, let isProvisioned): "start \(id.number)" + (isProvisioned ? " provisioned" : "")
+        case .freeze(let id): "freeze \(id.number)"
         case .close(let id): "close \(id.number)"
         case .fail(let invocation): "fail \(invocation)"
+        case .recheckLater: "recheck later"
         }
     }
 }
 
 /// Plays environments and callers against a pool at random, and keeps its own account of both.
 private struct Walk {
-    private enum Life { case starting, idle, running(Int), closing }
+    private enum Life { case starting, idle, running(Int), finishing, closing }
 
     private var pool: PoolState<Int>
     private var environments: [EnvironmentID: Life] = [:]
@@ -212,6 +340,8 @@ private struct Walk {
     private var lastInvocation = 0
     private var now = Duration.zero
     private var isRetired = false
+    private var isRecheckDue = false
+    private var target = 0
     private var flaw: String?
     private(set) var accepted: Set<Int> = []
     private(set) var ended: Set<Int> = []
@@ -219,7 +349,7 @@ private struct Walk {
     init(waitingLimit: Int) { pool = PoolState(waitingLimit: waitingLimit) }
 
     mutating func step(_ generator: inout SeededGenerator) {
-        now += .seconds(1)
+        now += .milliseconds(Int.random(in: 0...10, using: &generator))
         switch Int.random(in: 0..<100, using: &generator) {
         case 0..<45: acquire()
         case 45..<85:
@@ -228,12 +358,20 @@ private struct Walk {
         case 85..<90:
             guard let id = pick(&generator, where: { _ in true }) else { return }
             remove(id)
-        case 90..<99:
-            act(pool.reclaim(idleSince: now - .seconds(Int.random(in: 0...50, using: &generator))))
+        case 90..<93:
+            act(pool.reclaim(idleSince: now - .milliseconds(Int.random(in: 0...250, using: &generator))))
+        case 93..<95:
+            act(pool.freeze(idleSince: now - .milliseconds(Int.random(in: 0...250, using: &generator))))
+        case 95..<97:
+            target = isRetired ? 0 : Int.random(in: 0...5, using: &generator)
+            act(pool.provision(target, now: now, nextID: ids.next))
+        case 97..<99:
+            recheck()
         default:
             // Near the end of the walk only, or nothing else would be seen.
             if lastInvocation > 1500 {
                 isRetired = true
+                target = 0
                 act(pool.retire())
             }
         }
@@ -247,7 +385,7 @@ private struct Walk {
         lastInvocation += 1
         let id = lastInvocation
         waiting.insert(id)
-        switch pool.acquire(id, nextID: ids.next) {
+        switch pool.acquire(id, now: now, nextID: ids.next) {
         case .success(let actions):
             accepted.insert(id)
             act(actions)
@@ -263,9 +401,17 @@ private struct Walk {
         switch environments[id] {
         case .starting where fails:
             environments[id] = nil
-            act(pool.startFailed(id, nextID: ids.next))
-        case .starting, .running:
-            if case .running(let invocation) = environments[id] { ended.insert(invocation) }
+            act(pool.startFailed(id, now: now, nextID: ids.next))
+        case .running(let invocation) where fails:
+            // It never got it.
+            environments[id] = nil
+            waiting.insert(invocation)
+            act(pool.putBack(invocation, from: id, now: now, nextID: ids.next))
+        case .running(let invocation):
+            ended.insert(invocation)
+            environments[id] = .finishing
+            pool.answered(id, now: now)
+        case .starting, .finishing:
             environments[id] = .idle
             act(pool.ready(id, now: now, nextID: ids.next))
         case .closing: remove(id)
@@ -276,7 +422,13 @@ private struct Walk {
     private mutating func remove(_ id: EnvironmentID) {
         if case .running(let invocation) = environments[id] { ended.insert(invocation) }
         environments[id] = nil
-        act(pool.removed(id, nextID: ids.next))
+        act(pool.removed(id, now: now, nextID: ids.next))
+    }
+
+    private mutating func recheck() {
+        guard isRecheckDue else { return }
+        isRecheckDue = false
+        act(pool.recheck(now: now, nextID: ids.next))
     }
 
     private mutating func act(_ actions: [PoolState<Int>.Action]) {
@@ -289,8 +441,16 @@ private struct Walk {
                 }
                 if waiting.remove(invocation) == nil { flaw = "\(invocation) was run twice" }
                 environments[id] = .running(invocation)
-            case .start(let id):
+            case .start(let id, _):
                 environments[id] = .starting
+            case .recheckLater:
+                if isRecheckDue { flaw = "asked twice for a recheck" }
+                isRecheckDue = true
+            case .freeze(let id):
+                guard case .idle = environments[id] else {
+                    flaw = "\(id) was frozen at work"
+                    return
+                }
             case .close(let id):
                 guard case .idle = environments[id] else {
                     flaw = "\(id) was closed at work"
@@ -306,12 +466,13 @@ private struct Walk {
 
     /// - Returns: false when something is wrong, which is recorded.
     func check() -> Bool {
-        var (starting, idle, running) = (0, 0, 0)
+        var (starting, idle, running, finishing) = (0, 0, 0, 0)
         for life in environments.values {
             switch life {
             case .starting: starting += 1
             case .idle: idle += 1
             case .running: running += 1
+            case .finishing: finishing += 1
             case .closing: break
             }
         }
@@ -320,7 +481,7 @@ private struct Walk {
             ?? (pool.waitingCount != waiting.count ? "waiting: \(pool.waitingCount), not \(waiting.count)" : nil)
             ?? (starting > PoolState<Int>.startingLimit ? "\(starting) boot" : nil)
             ?? (!waiting.isEmpty && idle > 0 ? "somebody waits beside an idle environment" : nil)
-            ?? (!waiting.isEmpty && starting + running == 0 ? "somebody waits for nothing" : nil)
+            ?? (!waiting.isEmpty && starting + running + finishing == 0 ? "somebody waits for nothing" : nil)
         if let found { Issue.record("after \(lastInvocation) invocations: \(found)") }
         return found == nil
     }

@@ -150,8 +150,8 @@ struct AccountSettingsTests {
             try await fixture.create("other")
             let size = try Zip.with("v1").count
             let reply = try await fixture.service.call(Lambda.getAccountSettings, .init())
-            #expect(reply.accountLimit?.concurrentExecutions == 77)
-            #expect(reply.accountLimit?.unreservedConcurrentExecutions == 77)
+            #expect(reply.accountLimit?.concurrentExecutions == 1000)
+            #expect(reply.accountLimit?.unreservedConcurrentExecutions == 1000)
             #expect(reply.accountLimit?.codeSizeUnzipped == 262_144_000)
             #expect(reply.accountLimit?.codeSizeZipped == 52_428_800)
             #expect(reply.accountUsage == Lambda.AccountUsage(totalCodeSize: 3 * size, functionCount: 2))

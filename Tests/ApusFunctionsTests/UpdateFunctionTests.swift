@@ -136,8 +136,14 @@ struct UpdateFunctionTests {
             try await fixture.create()
             let reply = try await fixture.updateCode("v2") { $0.publish = true }
             #expect(reply.version == "1")
-            #expect(reply.state == "Active")
+            #expect(reply.functionArn == FunctionsFixture.arn("1"))
+            #expect(reply.state == "Pending")
+            #expect(reply.stateReasonCode == "Creating")
+            #expect(reply.lastUpdateStatus == nil)
+            #expect(fixture.sink.events.value.last == "suspend hello 1 Pending")
+            try await fixture.settle()
             #expect(fixture.sink.events.value.last == "publish hello 1")
+            #expect(try await fixture.configuration("hello", "1").state == "Active")
         }
     }
 

@@ -120,7 +120,7 @@ struct AsyncInvocationsTests {
     @Test func anEventThatWasThrottledIsRunLater() async throws {
         let (gate, seen) = (Gate(), Watched<[String]>([]))
         var limits = Engine.Limits()
-        limits.concurrency = 1
+        limits.concurrency.executions = 1
         try await Self.run(limits: limits) { runtime in
             try runtime.serve { event in
                 seen.change { $0.append(event.body) }

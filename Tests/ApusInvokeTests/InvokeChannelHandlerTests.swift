@@ -36,23 +36,20 @@ struct InvokeChannelHandlerTests {
     }
 
     @Test(arguments: [
-        (HTTPMethod.GET, path), (.PUT, path), (.POST, "\(path)/"), (.POST, "/2015-03-31/functions"),
-        (.POST, "/2015-03-31/functions//invocations"), (.POST, "/2015-03-31/functions/invocations"),
-        (.POST, "/2015-03-31/functions/a/b/invocations"), (.POST, "/2015-03-31/functions/hello/versions"),
-        (.POST, "/2014-11-13/functions/hello/invoke-async"), (.POST, "/x?y=/2015-03-31/functions/hello/invocations"),
-        (.POST, "/"),
+        ("GET", path), ("PUT", path), ("POST", "\(path)/"), ("POST", "/2015-03-31/functions"),
+        ("POST", "/2015-03-31/functions//invocations"), ("POST", "/2015-03-31/functions/invocations"),
+        ("POST", "/2015-03-31/functions/a/b/invocations"), ("POST", "/2015-03-31/functions/hello/versions"),
+        ("POST", "/2014-11-13/functions/hello/invoke-async"), ("POST", "/x?y=/2015-03-31/functions/hello/invocations"),
+        ("POST", "/"),
     ])
-    func otherRequestsPassUntouched(_ method: HTTPMethod, _ target: String) async throws {
+    func otherRequestsPassUntouched(_ method: String, _ target: String) async throws {
         try await InvokeFixture.run { fixture in
             let connection = try await fixture.connect()
             let headers = [("Host", "x"), ("Expect", "100-continue"), ("X-Amz-Invocation-Type", "Nonsense")]
-            try await connection.send(target, headers, body: "body", method: method)
-            let head = HTTPRequestHead(version: .http1_1, method: method, uri: target, headers: HTTPHeaders(headers))
-            #expect(try await connection.passed() == .head(head))
-            #expect(try await connection.passed() == .body(ByteBuffer(string: "body")))
-            #expect(try await connection.passed() == .end(nil))
-            #expect(try await connection.passed() == nil)
-            #expect(try await connection.channel.readOutbound(as: HTTPServerResponsePart.self) == nil)
+            let request = FrontConnection.request(target, headers, body: "body", method: method)
+            try await connection.send(text: request)
+            #expect(try await connection.passed() == request)
+            #expect(try await connection.channel.readOutbound(as: ByteBuffer.self) == nil)
         }
     }
 
@@ -63,12 +60,9 @@ struct InvokeChannelHandlerTests {
             for round in 0..<3 {
                 try await connection.send(Self.path, body: "\(round)")
                 #expect(try await connection.reply().body == "\(round)")
-                try await connection.send("/2015-03-31/functions", method: .GET)
-                #expect(try await connection.passed() != nil)
-                #expect(try await connection.passed() == .end(nil))
-                try await connection.channel.writeAndFlush(
-                    HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: .ok)))
-                try await connection.channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+                try await connection.send("/2015-03-31/functions", method: "GET")
+                #expect(try await connection.passed() == "GET /2015-03-31/functions HTTP/1.1\r\n\r\n")
+                try await connection.answerFromBehind()
                 #expect(try await connection.reply().status == 200)
             }
             #expect(connection.channel.isActive)
@@ -192,7 +186,7 @@ struct InvokeChannelHandlerTests {
 
     @Test func aThrottledCallSaysWhyAndWhenToComeBack() async throws {
         var limits = Engine.Limits()
-        limits.concurrency = 0
+        limits.concurrency.executions = 0
         try await InvokeFixture.run(limits: limits) { fixture in
             fixture.engine.publish(.sample())
             let reply = try await fixture.call("hello/invocations")
@@ -306,7 +300,7 @@ struct InvokeChannelHandlerTests {
             fixture.engine.publish(.sample())
             let connection = try await fixture.connect()
             try await connection.begin(Self.path)
-            for piece in ["{\"a\"", ":", "1}"] { try await connection.send(body: ByteBuffer(string: piece)) }
+            for piece in ["{\"a\"", ":", "1}"] { try await connection.send(chunk: ByteBuffer(string: piece)) }
             try await connection.end()
             #expect(try await connection.reply().body == "{\"a\":1}")
         }
@@ -320,9 +314,9 @@ struct InvokeChannelHandlerTests {
             fixture.engine.publish(.sample())
             let connection = try await fixture.connect()
             try await connection.begin(Self.path)
-            try await connection.send(body: ByteBuffer(string: "\""))
-            try await connection.send(body: ByteBuffer(repeating: 0x78, count: size - 2))
-            try await connection.send(body: ByteBuffer(string: "\""))
+            try await connection.send(chunk: ByteBuffer(string: "\""))
+            try await connection.send(chunk: ByteBuffer(repeating: 0x78, count: size - 2))
+            try await connection.send(chunk: ByteBuffer(string: "\""))
             try await connection.end()
             let reply = try await connection.reply()
             #expect(reply.status == status)
@@ -342,9 +336,9 @@ struct InvokeChannelHandlerTests {
             let connection = try await fixture.connect()
             try await connection.begin(Self.path)
             let megabyte = ByteBuffer(repeating: 0x78, count: 1 << 20)
-            for _ in 0..<100 { try await connection.send(body: megabyte) }
+            for _ in 0..<100 { try await connection.send(chunk: megabyte) }
             #expect(connection.channel.isActive)
-            try await connection.send(body: megabyte)
+            try await connection.send(chunk: megabyte)
             #expect(!connection.channel.isActive)
         }
     }
@@ -355,20 +349,121 @@ struct InvokeChannelHandlerTests {
             fixture.engine.publish(.sample())
             let connection = try await fixture.connect()
             try await connection.begin(Self.path, [("Expect", expectation)])
-            #expect(try await connection.part() == .head(HTTPResponseHead(version: .http1_1, status: .continue)))
-            try await connection.send(body: ByteBuffer(string: "[]"))
+            #expect(try await connection.reply().status == 100)
+            try await connection.send(chunk: ByteBuffer(string: "[]"))
             try await connection.end()
             #expect(try await connection.reply().body == "[]")
+        }
+    }
+
+    // MARK: Bytes
+
+    @Test func aRequestMayComeByteByByte() async throws {
+        try await InvokeFixture.run { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            let request = FrontConnection.request(Self.path, [("Host", "x")], body: "[1]")
+            for byte in request.utf8 { try await connection.send(text: String(decoding: [byte], as: UTF8.self)) }
+            #expect(try await connection.reply().body == "[1]")
+        }
+    }
+
+    @Test func whatIsSentAheadIsAnsweredInOrder() async throws {
+        try await InvokeFixture.run { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            let requests = (0..<20).map { FrontConnection.request(Self.path, body: "\($0)") }
+            try await connection.send(text: requests.joined())
+            for round in 0..<20 { #expect(try await connection.reply().body == "\(round)") }
+        }
+    }
+
+    @Test func aCallBehindAnotherRequestWaitsForItsAnswer() async throws {
+        try await InvokeFixture.run { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            let other = FrontConnection.request("/x", body: "body", method: "PUT")
+            try await connection.send(text: other + FrontConnection.request(Self.path, body: "1"))
+            #expect(try await connection.passed() == other)
+            #expect(fixture.engine.driver.sandboxes.value.isEmpty)
+            try await connection.answerFromBehind(status: .imATeapot)
+            #expect(try await connection.reply().status == 418)
+            #expect(try await connection.reply().body == "1")
+        }
+    }
+
+    @Test func anAnswerMayComeBeforeTheRequestHasEnded() async throws {
+        try await InvokeFixture.run { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            try await connection.begin("/x")
+            try await connection.answerFromBehind(status: .payloadTooLarge)
+            #expect(try await connection.reply().status == 413)
+            try await connection.send(chunk: ByteBuffer(string: "rest"))
+            try await connection.end()
+            #expect(
+                try await connection.passed()
+                    == "POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nrest\r\n0\r\n\r\n")
+            try await connection.send(Self.path, body: "1")
+            #expect(try await connection.reply().body == "1")
+        }
+    }
+
+    @Test(arguments: ["nonsense\r\n\r\n", "POST \(path) HTTP/1.1\r\nContent-Length: x\r\n\r\n"])
+    func whatIsNotHTTPIsLeftToTheCodec(_ text: String) async throws {
+        try await InvokeFixture.run { fixture in
+            let connection = try await fixture.connect()
+            try await connection.send(text: text)
+            try await connection.send(text: "more")
+            #expect(try await connection.passed() == text + "more")
+        }
+    }
+
+    @Test func aBodyWithBrokenFramingEndsTheConnection() async throws {
+        try await InvokeFixture.run { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            try await connection.begin(Self.path)
+            try await connection.send(text: "nonsense\r\n")
+            let reply = try await connection.reply()
+            #expect(reply.status == 400)
+            #expect(reply.headers["x-amzn-ErrorType"] == ["BadRequestException"])
+            try await connection.waitForEnd()
+            #expect(try await connection.passed() == "")
+            #expect(fixture.engine.driver.sandboxes.value.isEmpty)
+        }
+    }
+
+    @Test func whoSendsFarAheadIsNotReadUntilTheAnswer() async throws {
+        let gate = Gate()
+        try await InvokeFixture.run { runtime in
+            try runtime.serve { event in
+                gate.pass()
+                return "1"
+            }
+        } _: { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            try await connection.send(Self.path, body: "1")
+            try await gate.waitForArrivals(1)
+            let before = connection.reads.value
+            try await connection.send(Self.path, body: "\"\(String(repeating: "x", count: 100 << 10))\"")
+            try await connection.read()
+            #expect(connection.reads.value == before)
+            gate.open()
+            #expect(try await connection.reply().status == 200)
+            #expect(try await connection.reply().status == 200)
+            #expect(connection.reads.value > before)
         }
     }
 
     // MARK: Ends of connections
 
     @Test(arguments: [
-        (HTTPVersion.http1_1, nil, true), (.http1_1, "close", false), (.http1_0, nil, false),
-        (.http1_0, "keep-alive", true),
+        ("HTTP/1.1", nil, true), ("HTTP/1.1", "close", false), ("HTTP/1.1", "TE, Close", false),
+        ("HTTP/1.0", nil, false), ("HTTP/1.0", "keep-alive", true),
     ])
-    func theConnectionIsKeptAsTheClientWishes(_ version: HTTPVersion, _ field: String?, isKept: Bool) async throws {
+    func theConnectionIsKeptAsTheClientWishes(_ version: String, _ field: String?, isKept: Bool) async throws {
         try await InvokeFixture.run { fixture in
             fixture.engine.publish(.sample())
             let connection = try await fixture.connect()
@@ -405,8 +500,12 @@ struct InvokeChannelHandlerTests {
             let connection = try await fixture.connect()
             try await connection.send(Self.path, body: "1")
             try await gate.waitForArrivals(1)
+            let events = Watched(0)
+            try await connection.channel.pipeline.addHandler(EventProbe(count: events))
             try await connection.quiesce()
             #expect(connection.channel.isActive)
+            // Who stands behind has no request and would close the connection.
+            #expect(events.value == 0)
             gate.open()
             #expect(try await connection.reply().body == "1")
             try await connection.waitForEnd()
@@ -417,7 +516,7 @@ struct InvokeChannelHandlerTests {
         try await InvokeFixture.run { fixture in
             let connection = try await fixture.connect()
             try await connection.begin(Self.path)
-            try await connection.send(body: ByteBuffer(string: "{"))
+            try await connection.send(chunk: ByteBuffer(string: "{"))
             try await connection.quiesce()
             #expect(!connection.channel.isActive)
         }
@@ -426,15 +525,35 @@ struct InvokeChannelHandlerTests {
     @Test func anAnswerFromBehindGoesOutBeforeTheConnectionEnds() async throws {
         try await InvokeFixture.run { fixture in
             let connection = try await fixture.connect()
-            try await connection.send("/2015-03-31/functions", method: .GET)
+            try await connection.send("/2015-03-31/functions", method: "GET")
             try await connection.quiesce()
             #expect(connection.channel.isActive)
-            try await connection.channel.writeAndFlush(
-                HTTPServerResponsePart.head(HTTPResponseHead(version: .http1_1, status: .ok)))
-            #expect(connection.channel.isActive)
-            try await connection.channel.writeAndFlush(HTTPServerResponsePart.end(nil))
+            try await connection.answerFromBehind()
             #expect(try await connection.reply().status == 200)
             try await connection.waitForEnd()
+        }
+    }
+
+    @Test func aClientThatSendsNoMoreGetsItsAnswer() async throws {
+        let gate = Gate()
+        try await InvokeFixture.run { runtime in
+            try runtime.serve { event in
+                gate.pass()
+                return event.body
+            }
+        } _: { fixture in
+            fixture.engine.publish(.sample())
+            let connection = try await fixture.connect()
+            let ends = Watched(0)
+            try await connection.channel.pipeline.addHandler(EventProbe(count: ends))
+            try await connection.send(Self.path, body: "1")
+            try await gate.waitForArrivals(1)
+            try await connection.trigger(ChannelEvent.inputClosed)
+            #expect(ends.value == 0)
+            gate.open()
+            #expect(try await connection.reply().body == "1")
+            // Who stands behind closes the connection then.
+            try await ends.wait(for: "the end of input") { $0 == 1 }
         }
     }
 
@@ -455,6 +574,17 @@ struct InvokeChannelHandlerTests {
             try await fixture.engine.log.wait(for: "REPORT RequestId")
         }
     }
+}
+
+/// Counts the events that reach the handlers behind.
+private final class EventProbe: ChannelInboundHandler, Sendable {
+    typealias InboundIn = ByteBuffer
+
+    private let count: Watched<Int>
+
+    init(count: Watched<Int>) { self.count = count }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) { count.change { $0 += 1 } }
 }
 
 /// The texts of a JSON answer's members.

@@ -122,7 +122,7 @@ struct FilterLogEventsTests {
         }
     }
 
-    @Test(arguments: ["", "x", "1", "1.", ".1", "1.x", "1.2.3", "99999999999999999999.1"])
+    @Test(arguments: ["", "x", "1", "1.", ".1", "1.x", "1.2.3", "99999999999999999999.1", "1.9223372036854775807"])
     func aTokenThatIsNotOursIsRefused(_ token: String) async throws {
         try await LogsFixture.run { fixture in
             await fixture.write([("s", 0, "x")])

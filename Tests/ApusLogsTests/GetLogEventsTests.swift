@@ -113,7 +113,8 @@ struct GetLogEventsTests {
     }
 
     @Test(arguments: [
-        "", "x", "f/1", "f/1/s/x", "g/1/s", "f/-1/s", "f/x/s", "f/1/t", "f/99999999999999999999/s", "f//s",
+        "", "x", "f/1", "f/1/s/x", "g/1/s", "f/-1/s", "f/x/s", "f/1/t", "f/99999999999999999999/s",
+        "f/9223372036854775807/s", "f//s",
     ])
     func aTokenThatIsNotOursIsRefused(_ token: String) async throws {
         try await LogsFixture.run { fixture in

@@ -2,7 +2,9 @@ import ApusLogs
 import ApusModel
 import ApusServiceKit
 import ApusShapes
+import ApusStore
 import ApusTesting
+import Logging
 import Testing
 
 struct LogBufferTests {
@@ -22,10 +24,9 @@ struct LogBufferTests {
             await withTaskGroup(of: Void.self) { group in
                 for stream in 0..<8 {
                     group.addTask { [buffer = fixture.service.buffer, time = fixture.time] in
+                        let destination = LogDestination.test("s\(stream)")
                         for number in 0..<500 {
-                            _ = buffer.append(
-                                Array("\(number)".utf8), time: time.wall, scope: .test, group: LogsFixture.group,
-                                stream: "s\(stream)")
+                            _ = buffer.append(LogBlock("\(number)", at: time.wall), to: destination)
                             if number % 100 == 0 { await buffer.stored() }
                         }
                     }
@@ -44,11 +45,12 @@ struct LogBufferTests {
         try await TemporaryStore.run { store, time in
             let fixture = LogsFixture(store: store, time: time)
             let buffer = fixture.service.buffer
+            let destination = LogDestination.test("s", group: "g")
             func append(_ count: Int) -> Bool {
-                buffer.append(
-                    [UInt8](repeating: 120, count: count), time: time.wall, scope: .test, group: "g", stream: "s")
+                // Its time and length take 12 bytes.
+                buffer.append(LogBlock(String(repeating: "x", count: count), at: time.wall), to: destination)
             }
-            #expect(append((16 << 20) - 1))
+            #expect(append((16 << 20) - 25))
             #expect(!append(1))
             #expect(!append(1))
             let work = Task { try await buffer.run() }
@@ -67,8 +69,7 @@ struct LogBufferTests {
     @Test func whatIsLeftAtTheEndIsStored() async throws {
         try await TemporaryStore.run { store, time in
             let fixture = LogsFixture(store: store, time: time)
-            _ = fixture.service.buffer.append(
-                Array("last words".utf8), time: time.wall, scope: .test, group: LogsFixture.group, stream: "s")
+            _ = fixture.service.buffer.append(LogBlock("last words", at: time.wall), to: .test("s"))
             let work = Task { [buffer = fixture.service.buffer] in try await buffer.run() }
             work.cancel()
             try await work.value
@@ -83,4 +84,85 @@ struct LogBufferTests {
             await fixture.service.buffer.stored()
         }
     }
+
+    @Test func nobodyWaitsForABufferThatIsOver() async throws {
+        try await TemporaryStore.run { store, time in
+            let log = RecordedLog()
+            let fixture = LogsFixture(store: store, time: time, logger: log.logger)
+            let work = Task { [buffer = fixture.service.buffer] in try await buffer.run() }
+            work.cancel()
+            try await work.value
+            #expect(!fixture.service.buffer.append(LogBlock("too late", at: time.wall), to: .test("s")))
+            await fixture.service.buffer.stored()
+            #expect(log.messages.value == ["error log lines were lost"])
+        }
+    }
+
+    @Test func linesOfOneStreamLieTogether() async throws {
+        try await TemporaryStore.run { store, time in
+            let fixture = LogsFixture(store: store, time: time)
+            let streams = ["a", "b"].map { LogDestination.test($0) }
+            for number in 0..<1000 {
+                _ = fixture.service.buffer.append(LogBlock("\(number)", at: time.wall), to: streams[number % 2])
+            }
+            let work = Task { [buffer = fixture.service.buffer] in try await buffer.run() }
+            work.cancel()
+            try await work.value
+            #expect(try await store.read(fixture.log, LogQuery(limit: 10)).map(\.tag) == ["a", "b"])
+            #expect(try await fixture.events("b").texts == stride(from: 1, to: 1000, by: 2).map(String.init))
+        }
+    }
+
+    @Test func aBusyStoreLosesNothing() async throws {
+        try await TemporaryStore.run(pendingWrites: 1) { store, time in
+            let log = RecordedLog()
+            let fixture = LogsFixture(store: store, time: time, logger: log.logger)
+            let buffer = fixture.service.buffer
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                group.addTask { try await buffer.run() }
+                try await TemporaryStore.keepingBusy(store) {
+                    _ = buffer.append(LogBlock("first", at: time.wall), to: .test("s"))
+                    try await log.messages.wait(for: "a refusal") { $0.count >= 1 }
+                    _ = buffer.append(LogBlock("second", at: time.wall), to: .test("s"))
+                    try await log.messages.wait(for: "another") { $0.count >= 2 }
+                }
+                await buffer.stored()
+                group.cancelAll()
+            }
+            #expect(try await fixture.events().texts == ["first", "second"])
+            #expect(Set(log.messages.value) == ["debug log lines wait for the store"])
+        }
+    }
+
+    @Test func whatABusyStoreLeavesHasABound() async throws {
+        try await TemporaryStore.run(pendingWrites: 1) { store, time in
+            let log = RecordedLog()
+            let fixture = LogsFixture(store: store, time: time, logger: log.logger)
+            let buffer = fixture.service.buffer
+            let block = LogBlock(String(repeating: "x", count: (4 << 20) - 12), at: time.wall)
+            for _ in 0..<20 { _ = buffer.append(block, to: .test("s")) }
+            let work = Task { try await buffer.run() }
+            await buffer.stored()
+            work.cancel()
+            try await work.value
+            #expect(try await store.read(fixture.log, LogQuery(limit: 100)).count == 16)
+            #expect(log.messages.value == ["error log lines were lost"])
+        }
+    }
+}
+
+/// Keeps what the buffer tells the operator.
+private struct RecordedLog: LogHandler {
+    let messages = Watched<[String]>([])
+    var metadata: Logger.Metadata = [:]
+    var logLevel = Logger.Level.trace
+
+    var logger: Logger { Logger(label: "test") { _ in self } }
+
+    subscript(metadataKey key: String) -> Logger.MetadataValue? {
+        get { metadata[key] }
+        set { metadata[key] = newValue }
+    }
+
+    func log(event: LogEvent) { messages.change { $0.append("\(event.level) \(event.message)") } }
 }

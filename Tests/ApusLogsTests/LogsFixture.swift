@@ -25,11 +25,12 @@ struct LogsFixture {
         }
     }
 
-    init(store: any Store, time: ManualTime) {
+    init(
+        store: any Store, time: ManualTime, logger: Logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    ) {
         self.store = store
         self.time = time
-        service = LogsService(
-            store: store, time: time, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        service = LogsService(store: store, time: time, logger: logger)
     }
 
     var now: Int { Int(time.wall.milliseconds) }
@@ -40,13 +41,19 @@ struct LogsFixture {
     func write(
         _ lines: [(stream: String, offset: Int, text: String)], to group: String = group, in scope: Scope = .test
     ) async {
+        var destinations: [String: LogDestination] = [:]
         for line in lines {
+            let destination =
+                destinations[line.stream] ?? LogDestination(scope: scope, group: group, stream: line.stream)
+            destinations[line.stream] = destination
             _ = service.buffer.append(
-                Array(line.text.utf8), time: time.wall + .milliseconds(line.offset), scope: scope, group: group,
-                stream: line.stream)
+                LogBlock(line.text, at: time.wall + .milliseconds(line.offset)), to: destination)
         }
         await service.buffer.stored()
     }
+
+    /// The group's log in the store.
+    var log: LogName { LogName(kind: "logs", partition: "000000000000/us-east-1/\(Self.group)") }
 
     func events(
         _ stream: String = "s", _ change: (inout Logs.GetLogEventsRequest) -> Void = { _ in }
@@ -71,4 +78,18 @@ extension Logs.GetLogEventsResponse {
 
 extension Logs.FilterLogEventsResponse {
     var texts: [String] { events?.compactMap(\.message) ?? [] }
+}
+
+extension LogBlock {
+    /// A block of one line.
+    init(_ text: String, at time: Timestamp) {
+        self.init()
+        _ = Array(text.utf8).withUnsafeBytes { append($0, at: time) }
+    }
+}
+
+extension LogDestination {
+    static func test(_ stream: String, group: String = LogsFixture.group) -> LogDestination {
+        LogDestination(scope: .test, group: group, stream: stream)
+    }
 }

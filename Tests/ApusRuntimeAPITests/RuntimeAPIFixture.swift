@@ -93,6 +93,7 @@ private final class Delegate: RuntimeAPIDelegate {
 
     func runtimeIsReady(initialized: Bool) { note("ready \(initialized)") }
     func runtimeIsNotReady() { note("not ready") }
+    func runtimeAwaitsRestore() { note("awaits restore") }
     func runtimeMisbehaved() { note("misbehaved") }
     func runtimeInitFailed(_ error: RuntimeErrorReport) {
         note("init error \(error.type) \(String(buffer: error.body))")

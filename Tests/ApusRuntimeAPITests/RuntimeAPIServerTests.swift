@@ -97,6 +97,36 @@ struct RuntimeAPIServerTests {
         }
     }
 
+    /// An answer and the call for the next event, sent together.
+    private static func answerAndNext(_ id: String) -> String {
+        "POST \(response(id)) HTTP/1.1\r\nContent-Length: 2\r\n\r\n{}GET \(next) HTTP/1.1\r\n\r\n"
+    }
+
+    @Test func whoAsksAheadIsToldWithTheNextEvent() async throws {
+        try await RuntimeAPIFixture.run { fixture in
+            let runtime = try await fixture.work()
+            for round in 1..<20 {
+                try runtime.send(Self.answerAndNext("id-\(round)"))
+                try await fixture.events.wait(for: "the next event to be asked for") { $0.count == 1 + 2 * round }
+                #expect(try await fixture.deliver("id-\(round + 1)"))
+                #expect(try runtime.reply().status == 202)
+                #expect(try runtime.reply().headers["lambda-runtime-aws-request-id"] == "id-\(round + 1)")
+            }
+        }
+    }
+
+    @Test func whoAsksAheadIsToldSoonEvenIfNoEventComes() async throws {
+        try await RuntimeAPIFixture.run { fixture in
+            let runtime = try await fixture.work()
+            for _ in 0..<2 {
+                try runtime.send(Self.answerAndNext("id-1"))
+                #expect(try runtime.reply().status == 202)
+                #expect(try await fixture.deliver("id-1"))
+                #expect(try runtime.reply().status == 200)
+            }
+        }
+    }
+
     @Test func anAnswerMayComeInChunksAndPieces() async throws {
         try await RuntimeAPIFixture.run { fixture in
             let runtime = try await fixture.work()

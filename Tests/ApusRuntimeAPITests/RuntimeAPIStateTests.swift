@@ -3,7 +3,7 @@ import ApusRuntimeAPI
 import Testing
 
 struct RuntimeAPIStateTests {
-    enum Event: Sendable { case next, deliver, mayRespond(String), respond(String), failInit, unpark }
+    enum Event: Sendable { case next, deliver, mayRespond(String), respond(String), failInit, awaitRestore, unpark }
 
     struct Row: Sendable, CustomTestStringConvertible {
         var before: [Event]
@@ -25,15 +25,23 @@ struct RuntimeAPIStateTests {
         Row([], .mayRespond("a"), "403", .initializing),
         Row([], .respond("a"), "ignored", .initializing),
         Row([], .failInit, "accepted", .failed),
+        Row([], .awaitRestore, "accepted", .awaitingRestore),
         Row([], .unpark, "", .initializing),
         // Waiting.
         Row([.next], .next, "403", .idle),
         Row([.next], .mayRespond("a"), "400", .idle),
         Row([.next], .respond("a"), "ignored", .idle),
         Row([.next], .failInit, "403", .idle),
+        Row([.next], .awaitRestore, "403", .idle),
         Row([.next], .deliver, "", .running(id)),
         Row([.next], .unpark, "", .responded(id)),
         Row([.next, .unpark], .next, "park", .idle),
+        // A template.
+        Row([.awaitRestore], .next, "403", .awaitingRestore),
+        Row([.awaitRestore], .awaitRestore, "403", .awaitingRestore),
+        Row([.awaitRestore], .mayRespond("a"), "403", .awaitingRestore),
+        Row([.awaitRestore], .failInit, "403", .awaitingRestore),
+        Row([.awaitRestore], .unpark, "", .awaitingRestore),
         // Working.
         Row([.next, .deliver], .mayRespond("a"), "accepted", .running(id)),
         Row([.next, .deliver], .mayRespond("b"), "400", .running(id)),
@@ -77,6 +85,7 @@ struct RuntimeAPIStateTests {
             return ""
         case .mayRespond(let text): return describe(state.mayRespond(to: text))
         case .respond(let text): return state.respond(to: text)?.text ?? "ignored"
+        case .awaitRestore: return describe(state.awaitRestore())
         case .failInit: return describe(state.failInit())
         case .unpark:
             state.unpark(after: id)

@@ -8,14 +8,22 @@ extension SandboxTests {
     @Suite(
         .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct LauncherLifetime {
-        @Test func aKilledLauncherEndsEveryEnvironmentAndEveryCall() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test func aKilledLauncherEndsEveryEnvironmentAndAnotherTakesItsPlace() async throws {
+            var options = SandboxHost.Options()
+            options.pool = 2
+            try await SandboxHost.with(.linux, options) { host in
+                let killed = host.launcher
                 var all: [(running: RunningSandbox, connection: Int32)] = []
                 for _ in 0..<3 {
                     let running = try await host.start(try host.specification("wait_for_the_end()"))
                     all.append((running, try await running.accept()))
                 }
-                kill(host.launcher, SIGKILL)
+                let processes = ControlGroups.processes(try host.groups())
+                #expect(processes.count == 3)
+                // What is frozen would outlive a kill.
+                all[0].running.sandbox.freeze()
+                try await host.waitForFrozen(1)
+                kill(killed, SIGKILL)
                 for (running, connection) in all {
                     try await running.expect(exit: .signal(SIGKILL))
                     #expect(try Pipe.read(connection, deadline: 30).isEmpty)
@@ -25,28 +33,111 @@ extension SandboxTests {
                         try await within("restart") { try await sandbox.restart() }
                     }
                 }
-                await #expect(throws: SandboxError.self) { try await host.start(try host.specification("")) }
+                let specification = try host.specification("say('up')\nwait_for_the_end()")
+                let driver = host.driver
+                let next = RunningSandbox(
+                    try await within("start", .seconds(2)) { try await driver.start(specification) })
+                try await next.expect(line: "up")
+                #expect(host.launcher != killed)
+                // Closing what belonged to the dead launcher does nothing to the other's environments, which have the same groups.
                 for (running, _) in all { await running.close() }
-                #expect(ControlGroups.processes(try host.groups()) == [])
-                #expect(Descriptors.open().filter { $0.contains("apus-\(host.instance)") } == [])
-                for group in try host.groups().reversed() { rmdir(group) }
+                #expect(processes.filter(ControlGroups.lives) == [])
+                #expect(ControlGroups.processes(try host.groups()).count == 1)
+                let connection = try await next.accept()
+                #expect(Glibc.write(connection, "x", 1) == 1)
+                try await next.expect(exit: .code(0))
+                Glibc.close(connection)
+                await next.close()
             }
         }
 
-        @Test func leftoversOfAKilledLauncherAreRemovedByTheNext() async throws {
-            let instance = "test-\(UInt32.random(in: 0 ... .max))"
+        @Test func anEndlessRowOfKilledLaunchersDoesNotWearOut() async throws {
+            try await SandboxHost.with(.linux) { host in
+                for _ in 0..<3 {
+                    let running = try await host.start(try host.specification("say('up')\nwait_for_the_end()"))
+                    try await running.expect(line: "up")
+                    kill(host.launcher, SIGKILL)
+                    try await running.expect(exit: .signal(SIGKILL))
+                    await running.close()
+                }
+                try await host.run("say('still')") { try await $0.expect(line: "still") }
+            }
+        }
+
+        @Test(
+            .enabled(
+                if: HostFeature.missing(HostFeature.network) == nil, "\(HostFeature.missing(HostFeature.network) ?? "")"
+            ))
+        func aKilledLaunchersInterfacesAreGone() async throws {
+            let network = try RouterNetwork()
+            defer { network.end() }
             var options = SandboxHost.Options()
-            options.instance = instance
+            options.network = true
+            options.launcher = network.launcher
+            try await SandboxHost.with(.linux, options) { host in
+                let first = try await host.start(try host.specification("wait_for_the_end()"))
+                let connection = try await first.accept()
+                let interfaces = try network.interfaces()
+                #expect(interfaces.count == 1)
+                kill(host.launcher, SIGKILL)
+                try await first.expect(exit: .signal(SIGKILL))
+                Glibc.close(connection)
+                await first.close()
+                let probe = "probe = socket.create_connection(('\(RouterNetwork.outside)', 2525), 10)\nsay('reached')"
+                try await host.run(probe) { try await $0.expect(line: "reached") }
+                try await network.waitForInterfaces(atMost: 0)
+            }
+        }
+
+        @Test func aKilledKeeperEndsEverything() async throws {
+            try await SandboxHost.with(.linux) { host in
+                let running = try await host.start(try host.specification("wait_for_the_end()"))
+                let connection = try await running.accept()
+                let (launcher, processes) = (host.launcher, ControlGroups.processes(try host.groups()))
+                running.sandbox.freeze()
+                try await host.waitForFrozen(1)
+                let driver = try #require(host.driver as? LinuxDriver)
+                async let loss = within("loss", .seconds(2)) { await driver.waitForLoss() }
+                kill(host.keeper, SIGKILL)
+                #expect(try await loss)
+                try await running.expect(exit: .signal(SIGKILL))
+                Glibc.close(connection)
+                await running.close()
+                #expect(([launcher] + processes).filter(ControlGroups.lives) == [])
+                #expect(try host.groups() == [])
+                await #expect(throws: SandboxError.self) { try await host.start(try host.specification("")) }
+            }
+        }
+
+        @Test func aShutdownIsNoLoss() async throws {
+            try await SandboxHost.with(.linux) { host in
+                let driver = try #require(host.driver as? LinuxDriver)
+                async let loss = within("end") { await driver.waitForLoss() }
+                await driver.shutdown()
+                #expect(try await !loss)
+            }
+        }
+
+        @Test func leftoversOfAKilledLauncherAndKeeperAreRemovedByTheNext() async throws {
+            var options = SandboxHost.Options()
+            options.instance = "test-\(UInt32.random(in: 0 ... .max))"
             try await SandboxHost.with(.linux, options) { host in
                 let running = try await host.start(try host.specification("wait_for_the_end()"))
-                _ = try await running.accept()
-                kill(host.launcher, SIGKILL)
+                let connection = try await running.accept()
+                let launcher = host.launcher
+                running.sandbox.freeze()
+                try await host.waitForFrozen(1)
+                // Stopped, it cannot tidy up when the keeper goes.
+                kill(launcher, SIGSTOP)
+                kill(host.keeper, SIGKILL)
+                kill(launcher, SIGKILL)
                 _ = try await running.exit()
+                Glibc.close(connection)
                 await running.close()
                 let left = try host.groups()
                 #expect(left.contains { $0.hasSuffix("/0") })
                 try await SandboxHost.with(.linux, options) { next in
-                    #expect(try next.groups().allSatisfy { $0.hasSuffix(instance) })
+                    #expect(try next.groups().allSatisfy { $0.hasSuffix(options.instance) })
                     try await next.run("say('up')") { try await $0.expect(line: "up") }
                 }
                 #expect(try host.groups() == [])
@@ -68,11 +159,14 @@ extension SandboxTests {
                         assert answer[0] == 0, answer
                         while not select.select([descriptors[2]], [], [], 30)[0]: pass
                         kept.append(descriptors)
+                    # One of them frozen: the last but three of the descriptors, where the host can.
+                    if sys.argv[3]: os.write(kept[0][7], sys.argv[3].encode())
                     launcher.prepare()
                     print("ready", flush=True)
                     sys.stdin.read()
                     """
-                let peer = try LauncherPeer.start("import select\n" + script, [instance, code])
+                let peer = try LauncherPeer.start(
+                    "import select\n" + script, [instance, code, ControlGroups.freezeWord])
                 #expect(try peer.line() == "ready")
                 let groups = try ControlGroups.find(instance: instance)
                 let processes = ControlGroups.processes(groups)
@@ -145,16 +239,20 @@ extension SandboxTests {
 
         private static let leaving = "\nlauncher.socket.close()\nassert launcher.wait() == 0\n"
 
-        @Test func usersOfTheHostAreRefused() async throws {
+        @Test func whatIsNotAllowedInsideIsRefused() async throws {
             let script = """
-                for uid, gid in [(0, 200000), (200000, 0), (1000, 1000), (65535, 200000), (199999, 200000)]:
+                for arguments in [dict(arguments=["bin/true"]), dict(targets=["/usr"]), dict(code=""), dict(code="", targets=[])]:
                     slot, descriptors = launcher.prepare()
-                    print(launcher.start(slot, code, uid, gid)[:2], flush=True)
-                slot, descriptors = launcher.prepare()
-                print(launcher.start(slot, code)[:2], flush=True)
+                    print(launcher.start(slot, **dict(code=code) | arguments)[1], flush=True)
+                slot, descriptors = launcher.prepare(1)
+                print(launcher.start(slot, code)[1], flush=True)
                 """
             let lines = try await ask(Self.greeting + script + Self.leaving)
-            #expect(lines == Array(repeating: "(22, 'check the user')", count: 5) + ["(0, '')"])
+            #expect(
+                lines == [
+                    "check the program's path", "check the mount point /usr", "check the code", "check the code",
+                    "find the slot",
+                ])
         }
 
         @Test func slotsThatDoNotExistAreRefused() async throws {
@@ -182,10 +280,10 @@ extension SandboxTests {
                 launcher.send(4, u32(slot))
                 kind, _, _, _ = launcher.receive()
                 assert kind == 65
-                for bad in [[names] + kept[1:], [kept[0], names] + kept[2:], others, kept[:2] + [null, null], kept[::-1],
+                for bad in [[names] + kept[1:], [kept[0], names] + kept[2:], others, kept[:2] + [null] * 3, kept[::-1],
                         others[:1] + kept[1:]]:
                     print(launcher.start(slot, code, kind=6, descriptors=bad)[0], flush=True)
-                print(launcher.start(slot, code, kind=6, descriptors=kept, uid=0)[0], flush=True)
+                print(launcher.start(slot, code, kind=6, descriptors=kept, arguments=["true"])[0], flush=True)
                 print(launcher.start(slot, code, kind=6, descriptors=kept)[0], flush=True)
                 """
             let lines = try await ask(Self.greeting + script + Self.leaving)
@@ -195,10 +293,11 @@ extension SandboxTests {
         @Test func whatDoesNotParseEndsTheLauncherInAnOrderlyWay() async throws {
             let script = """
                 import random
-                good = u32(0) + text("env") + u32(200000) + u32(200000) + u64(128 << 20) + u64(-1) + u64(8 << 20) + u32(64)
+                good = u32(0) + text("env") + u32(0) + u64(128 << 20) + u64(-1) + u64(8 << 20) + u32(64)
                 good += u32(64) + text("/x") + u32(0) + texts(["/bin/true"]) + texts(["A=B"])
                 bad = [u32(3), u32(3) + u32(1), u32(99) + u32(1), u32(1) + u32(1), u32(64) + u32(1), b"x",
-                    u32(2) + u32(1) + b"more", u32(5) + u32(1), u32(4) + u32(1) + u32(0) + b"x",
+                    u32(2) + u32(1), u32(2) + u32(1) + u32(2), u32(2) + u32(1) + u32(0) + b"more",
+                    u32(7) + u32(1) + u32(0) + good[15:], u32(8) + u32(1) + u32(0) + u32(0), u32(8) + u32(1) + u32(0), u32(5) + u32(1), u32(4) + u32(1) + u32(0) + b"x",
                     u32(3) + u32(1) + good[:-1], u32(3) + u32(1) + good + b"x",
                     u32(3) + u32(1) + u32(0) + u32(0xffffffff) + b"x", u32(3) + u32(1) + u32(0) + u32(0xfffffffe) + b"x",
                     u32(6) + u32(1) + good, (u32(3) + u32(1) + good).ljust(100_000, b"z")]

@@ -45,22 +45,134 @@ extension SandboxTests {
         }
 
         @Test(.enabled(if: memory == nil, "\(memory ?? "")"))
-        func filesInTemporaryFoldersAndSharedMemoryCountAsMemory() async throws {
+        func temporaryFilesLieBesideTheMemory() async throws {
             try await SandboxHost.with(.linux) { host in
-                for folder in ["/tmp", "/dev/shm"] {
-                    let program = """
-                        with open("\(folder)/big", "wb") as file:
-                            while True: file.write(b"x" * (1 << 20))
-                        """
-                    func change(_ specification: inout SandboxSpecification) {
-                        specification.memory = MemorySize(megabytes: 48)
-                        specification.temporaryBytes = 512 << 20
-                    }
-                    try await host.run(program, change: change) { running in
-                        let exit = try await running.exit()
-                        #expect(exit.outOfMemory)
-                    }
+                // Most of the memory is in use before.
+                let program = """
+                    kept = bytearray(90 << 20)
+                    with open("/tmp/big", "wb", 0) as file:
+                        for _ in range(500): file.write(b"x" * (1 << 20))
+                    say("written", os.path.getsize("/tmp/big") >> 20)
+                    wait_for_the_end()
+                    """
+                func change(_ specification: inout SandboxSpecification) {
+                    specification.memory = MemorySize(megabytes: 128)
+                    specification.temporaryBytes = 512 << 20
                 }
+                try await host.run(program, change: change) { running in
+                    try await running.expect(line: "written 500")
+                    #expect(running.sandbox.currentMemory() > 590 << 20)
+                    #expect(90 << 20...128 << 20 ~= running.sandbox.peakMemory())
+                    let connection = try await running.accept()
+                    #expect(Glibc.write(connection, "x", 1) == 1)
+                    let exit = try await running.exit()
+                    Glibc.close(connection)
+                    #expect(exit.cause == .code(0))
+                    #expect(!exit.outOfMemory)
+                }
+                // The files are gone with the environment, and nobody is charged for them.
+                #expect(try host.memoryOfAll() < 16 << 20)
+            }
+        }
+
+        @Test(.enabled(if: memory == nil, "\(memory ?? "")"), arguments: [false, true])
+        func besideAFullTemporaryFolderTheMemoryIsAsLimited(emptied: Bool) async throws {
+            try await SandboxHost.with(.linux) { host in
+                let program = """
+                    try:
+                        with open("/tmp/big", "wb", 0) as file:
+                            while True: file.write(b"x" * (1 << 20))
+                    except OSError as error:
+                        say(errno.errorcode[error.errno], os.path.getsize("/tmp/big"))
+                    if \(emptied ? "True" : "False"): os.unlink("/tmp/big")
+                    kept = []
+                    while True:
+                        kept.append(b"x" * (1 << 20))
+                        say(len(kept))
+                    """
+                func change(_ specification: inout SandboxSpecification) {
+                    specification.memory = MemorySize(megabytes: 128)
+                    specification.temporaryBytes = 512 << 20
+                }
+                try await host.run(program, change: change) { running in
+                    try await running.expect(line: "ENOSPC \(512 << 20)")
+                    let (exit, output) = try await running.finish()
+                    #expect(exit.cause == .signal(SIGKILL))
+                    #expect(exit.outOfMemory)
+                    let kept = try #require(output.split(separator: "\n").last.flatMap { Int($0) })
+                    #expect(100...(emptied ? 192 : 128) ~= kept, "MB")
+                }
+            }
+        }
+
+        @Test(
+            .enabled(if: memory == nil, "\(memory ?? "")"),
+            arguments: [
+                "mmap.mmap(-1, 1 << 30)", "open('/dev/shm/big', 'wb', 0)",
+                "open(os.memfd_create('big'), 'wb', 0)",
+            ])
+        func whatIsSharedCountsAsMemory(file: String) async throws {
+            try await SandboxHost.with(.linux) { host in
+                let program = "import mmap\nfile = \(file)\nwhile True: file.write(b'x' * (1 << 20))"
+                func change(_ specification: inout SandboxSpecification) {
+                    specification.memory = MemorySize(megabytes: 48)
+                    specification.temporaryBytes = 512 << 20
+                }
+                try await host.run(program, change: change) { running in
+                    let exit = try await running.exit()
+                    #expect(exit.outOfMemory)
+                }
+            }
+        }
+
+        @Test(.enabled(if: memory == nil, "\(memory ?? "")"))
+        func cachedFilesAreNoMemory() async throws {
+            try await SandboxHost.with(.linux) { host in
+                let program = """
+                    kept = bytearray(40 << 20)
+                    for _ in range(3):
+                        with open("/var/task/big", "rb", 0) as file:
+                            while file.read(1 << 20): pass
+                    say("read")
+                    """
+                var specification = try host.specification(program)
+                let file = "\(specification.code)/big"
+                try Data(count: 200 << 20).write(to: URL(fileURLWithPath: file))
+                // Nobody is charged for what is cached already.
+                try Command(
+                    "/bin/sh",
+                    ["-c", "sync \(file); dd of=\(file) oflag=nocache conv=notrunc,fdatasync count=0 status=none"]
+                ).run()
+                specification.memory = MemorySize(megabytes: 64)
+                let running = try await host.start(specification)
+                try await running.expect(line: "read")
+                try await running.expect(exit: .code(0))
+                await running.close()
+            }
+        }
+
+        @Test(.enabled(if: memory == nil, "\(memory ?? "")"))
+        func theEnvironmentsTogetherHaveALimit() async throws {
+            var options = SandboxHost.Options()
+            options.memory = 96 << 20
+            try await SandboxHost.with(.linux, options) { host in
+                let program = "kept = bytearray(64 << 20)\nsay('up')\nwait_for_the_end()"
+                let first = try await host.start(try host.specification(program))
+                try await first.expect(line: "up")
+                try await host.run(program) { second in
+                    // The kernel chooses which of the two.
+                    let exit = try await withThrowingTaskGroup(of: SandboxExit.self) { group in
+                        group.addTask { try await second.exit() }
+                        group.addTask { try await first.exit() }
+                        defer {
+                            first.sandbox.kill()
+                            second.sandbox.kill()
+                        }
+                        return try await group.next()
+                    }
+                    #expect(exit?.outOfMemory == true)
+                }
+                await first.close()
             }
         }
 

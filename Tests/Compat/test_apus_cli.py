@@ -50,6 +50,24 @@ def test_deploy_invoke_logs_list_delete(apus, hello):
     assert "Function not found" in missing.stderr + missing.stdout
 
 
+def test_deploy_turns_the_snapshot_on_and_off(apus, client, functions):
+    def deploy(*options):
+        return json.loads(apus("deploy", HELLO, "--name", "snapshot", "--json", *options).stdout)["action"]
+
+    def tags():
+        return client.list_tags(Resource=function.arn)["Tags"]
+
+    assert deploy("--snapshot") == "created"
+    function = functions.adopt("snapshot")
+    client.tag_resource(Resource=function.arn, Tags={"team": "swift"})
+    assert tags() == {"apus:snapshot": "on", "team": "swift"}
+    # Without the flag it stays as it is.
+    assert (deploy(), deploy("--snapshot")) == ("unchanged", "unchanged")
+    assert (deploy("--no-snapshot"), tags()) == ("updated", {"team": "swift"})
+    assert (deploy(), deploy("--no-snapshot")) == ("unchanged", "unchanged")
+    assert (deploy("--snapshot"), tags()) == ("updated", {"apus:snapshot": "on", "team": "swift"})
+
+
 def test_a_failing_function_gives_an_exit_code(apus, functions):
     function = functions.create("def handler(event, context):\n    raise ValueError('no')\n")
     done = apus("invoke", function.name, check=False)

@@ -3,12 +3,12 @@
 import concurrent.futures
 import http.client
 import os
-import pathlib
 import signal
 
 import pytest
 
 from support.functions import PYTHON, ROLE, Functions
+from support.host import processes
 from support.packages import pack
 from support.signing import signed
 from support.waiting import eventually
@@ -18,36 +18,6 @@ def handler(event, context):
     print("ran", event["n"])
     return event["n"]
 """
-
-
-def descendants(pid):
-    """The processes below `pid`."""
-    found, todo = [], [pid]
-    while todo:
-        for task in pathlib.Path(f"/proc/{todo.pop()}/task").glob("*/children"):
-            try:
-                children = [int(each) for each in task.read_text().split()]
-            except OSError:
-                continue
-            found += children
-            todo += children
-    return found
-
-
-def start_time(pid):
-    """With the pid, this names a process once and for all."""
-    try:
-        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[19]
-    except OSError:
-        return None
-
-
-def running(pid, started):
-    try:
-        fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
-    except OSError:
-        return False
-    return fields[19] == started and fields[0] not in "ZX"
 
 
 @pytest.mark.parametrize("way", ["kill", "stop"])
@@ -149,11 +119,10 @@ def test_nothing_runs_on_after_kill_9(new_server):
     functions = Functions(server)
     function = functions.create("def handler(event, context):\n    return 1\n")
     function.invoke().ok()
-    processes = {pid: start_time(pid) for pid in descendants(server.pid)}
-    assert processes, "the server has a launcher and an environment"
+    left = processes(server)
+    assert left, "the server has a launcher and an environment"
     server.kill()
-    eventually(
-        lambda: not [pid for pid, started in processes.items() if running(pid, started)], "launcher and environments are gone")
+    eventually(lambda: not [each for each in left if each.running], "launcher and environments are gone")
     server.start()
     assert function.invoke().ok() == 1
 
@@ -162,9 +131,9 @@ def test_sigterm_ends_cleanly(new_server):
     server = new_server()
     functions = Functions(server)
     functions.create("def handler(event, context):\n    return 1\n").invoke().ok()
-    processes = {pid: start_time(pid) for pid in descendants(server.pid)}
+    left = processes(server)
     assert server.stop() == 0
-    eventually(lambda: not [pid for pid, started in processes.items() if running(pid, started)], "everything below it is gone")
+    eventually(lambda: not [each for each in left if each.running], "everything below it is gone")
 
 
 def test_sigterm_lets_a_running_call_finish(new_server):

@@ -7,6 +7,9 @@ import time
 
 import pytest
 
+from support.host import kinds
+from support.waiting import eventually
+
 SOAK = os.environ.get("APUS_SOAK") == "1"
 
 
@@ -105,18 +108,16 @@ def test_no_call_fails_while_the_configuration_changes(server, functions):
 
 
 def test_environments_go_away(server, functions):
-    """What a burst started does not stay for ever: descriptors and processes come back after the function is deleted."""
-    from support.waiting import eventually
-    from test_durability import descendants
+    """What a burst started does not stay for ever: the environments end with their function."""
     function = functions.create("import time\ndef handler(event, context):\n    time.sleep(0.3)\n", Timeout=20)
     function.invoke()
-    before = len(descendants(server.pid))
+    before = len(kinds(server)["environment"])
     client = server.client("lambda", max_pool_connections=20)
     with concurrent.futures.ThreadPoolExecutor(20) as pool:
         list(pool.map(lambda _: function.invoke({}, client=client, tail=False).ok(), range(20)))
-    assert len(descendants(server.pid)) > before
+    assert len(kinds(server)["environment"]) > before
     client.delete_function(FunctionName=function.name)
-    eventually(lambda: len(descendants(server.pid)) <= before, "the environments of a deleted function are gone", seconds=30)
+    eventually(lambda: len(kinds(server)["environment"]) < before, "the environments of a deleted function are gone", seconds=30)
 
 
 @pytest.mark.parametrize("clients", [16])

@@ -1,5 +1,6 @@
 """Quotas of packages, environment and payload; zips that mean harm."""
 
+import errno
 import io
 import json
 import os
@@ -273,23 +274,41 @@ def test_texts_that_a_process_cannot_have(client, settings):
 
 # What an environment may use
 
-def test_tmp_is_as_large_as_promised_and_no_larger(functions):
-    function = functions.create("""
-        import os
+FILLER = """
+    import os
 
-        def handler(event, context):
-            block, written = bytes(1 << 20), 0
-            with open("/tmp/fill", "wb", buffering=0) as file:
-                try:
-                    while written < (600 << 20):
-                        written += file.write(block)
-                except OSError as error:
-                    return [written >> 20, error.errno]
-            return [written >> 20, 0]
-    """, Timeout=60, MemorySize=1769)
-    written, number = function.invoke().ok()
-    assert number == 28, "ENOSPC"
-    assert 480 <= written <= 512
+    def handler(event, context):
+        block, written = bytes(1 << 20), 0
+        with open("/tmp/fill", "wb", buffering=0) as file:
+            try:
+                while written < (event["megabytes"] << 20):
+                    written += file.write(block)
+                written += file.write(bytes(event["bytes"]))
+            except OSError as error:
+                return [written, error.errno]
+        kept = []
+        while event.get("grows"):
+            kept.append(bytes(1 << 20).replace(b"\\0", b"x"))
+        return [written, 0]
+"""
+
+
+def test_tmp_is_as_large_as_promised_and_no_larger(functions):
+    """And lies beside the memory, as in AWS: a small function may fill it."""
+    function = functions.create(FILLER, Timeout=60, MemorySize=128)
+    assert function.invoke({"megabytes": 500, "bytes": 0}).ok() == [500 << 20, 0]
+    assert function.invoke({"megabytes": 512, "bytes": 0}).ok() == [512 << 20, 0]
+    assert function.invoke({"megabytes": 512, "bytes": 4096}).ok() == [512 << 20, errno.ENOSPC]
+
+
+@pytest.mark.parametrize("megabytes", [0, 500])
+def test_memory_is_as_limited_beside_a_full_tmp(functions, megabytes):
+    function = functions.create(FILLER, Timeout=60, MemorySize=128)
+    answer = function.invoke({"megabytes": megabytes, "bytes": 0, "grows": True})
+    assert answer.error == "Unhandled"
+    assert answer.json["errorType"] == "Runtime.ExitError"
+    assert answer.json["errorMessage"].endswith("Error: Runtime exited with error: signal: killed")
+    assert function.invoke({"megabytes": 1, "bytes": 0}).ok() == [1 << 20, 0]
 
 
 def test_descriptors_and_processes(functions):

@@ -1,96 +1,23 @@
 """Hostile and innocent functions on one server that the hostile ones may hurt as much as they can."""
 
 import os
-import textwrap
-import time
 
 import pytest
 
-from support.functions import Functions
+from support.actors import PATHS, PROBE, Actor, Watch
+from support.functions import SNAPSTART_ARGUMENTS, Functions
+from support.host import kinds
+from support.metrics import come_by
 from support.server import Server
-
-# Runs what the test sends. Whatever a function could contain, it can be told to do.
-PROBE = """
-import ctypes, errno, json, os, pathlib, signal, socket, struct, subprocess, sys, threading, time
-
-libc = ctypes.CDLL(None, use_errno=True)
-
-def syscall(number, *arguments):
-    '''The errno of a raw system call, or 0 when it went through.'''
-    ctypes.set_errno(0)
-    result = libc.syscall(ctypes.c_long(number), *[ctypes.c_long(a) if isinstance(a, int) else a for a in arguments])
-    return ctypes.get_errno() if result == -1 else 0
-
-def attempt(action, *arguments, **settings):
-    '''"went through", or the name of the error.'''
-    try:
-        action(*arguments, **settings)
-        return "went through"
-    except OSError as error:
-        return errno.errorcode.get(error.errno, type(error).__name__)
-    except Exception as error:
-        return type(error).__name__
-
-def reach(host, port, seconds=1.5, kind=socket.SOCK_STREAM):
-    '''Whether a TCP connection comes about.'''
-    probe = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, kind)
-    probe.settimeout(seconds)
-    try:
-        probe.connect((host, port))
-        # To an ephemeral port of its own address a socket may connect to itself; nobody listens there.
-        return "ECONNREFUSED" if probe.getsockname() == probe.getpeername() else "connected"
-    except OSError as error:
-        return errno.errorcode.get(error.errno, "timeout")
-    finally:
-        probe.close()
-
-def api():
-    host, port = os.environ["AWS_LAMBDA_RUNTIME_API"].rsplit(":", 1)
-    return host, int(port)
-
-def exchange(data, seconds=3):
-    '''Sends raw bytes to the Runtime API and returns what comes back until it is quiet.'''
-    answer = b""
-    with socket.create_connection(api(), timeout=seconds) as connection:
-        try:
-            connection.sendall(data)
-            while True:
-                part = connection.recv(65536)
-                if not part:
-                    break
-                answer += part
-                connection.settimeout(0.3)
-        except OSError:
-            pass
-    return answer.decode("latin-1")
-
-def handler(event, context):
-    scope = dict(globals(), event=event, context=context, result=None)
-    exec(event["code"], scope)
-    return scope["result"]
-"""
-
-
-class Actor:
-    """A function that does as the test says."""
-
-    def __init__(self, function):
-        self.function = function
-        self.name = function.name
-
-    def invoke(self, code, **payload):
-        return self.function.invoke({"code": textwrap.dedent(code), **payload})
-
-    def run(self, code, **payload):
-        """What `result` was in the end."""
-        return self.invoke(code, **payload).ok()
+from support.waiting import eventually
 
 
 @pytest.fixture(scope="session")
 def server(tmp_path_factory):
     """A server whose own surroundings hold secrets to look for."""
     folder = tmp_path_factory.mktemp("security")
-    server = Server(folder, environment={"APUS_TEST_SERVER_SECRET": "secret-of-the-server-process"})
+    server = Server(
+        folder, arguments=SNAPSTART_ARGUMENTS, environment={"APUS_TEST_SERVER_SECRET": "secret-of-the-server-process"})
     server.start()
     yield server
     assert server.alive, "a function ended the server:\n" + server.tail()
@@ -120,6 +47,21 @@ def innocent(actors):
     return actors(Environment={"Variables": {"SECRET": "secret-of-the-innocent"}})
 
 
+@pytest.fixture(scope="session", params=PATHS)
+def placed(request, actors, server):
+    """An actor with environments that came about by one path."""
+    actor = actors(**PATHS[request.param])
+    actor.path = request.param
+    if actor.path == "template":
+        actor.run("result = 1")  # has it made
+    if actor.path != "direct":
+        eventually(lambda: kinds(server)[actor.path], f"a {actor.path} waits")
+    # A zygote is forked when the cells are used up.
+    least = len(kinds(server)["cell"]) + 6 if actor.path == "zygote" else 2
+    come_by(server, actor.function, actor.path, {"code": "time.sleep(0.5)"}, least=least)
+    return actor
+
+
 @pytest.fixture
 def victim(functions):
     """A function whose answer time is watched."""
@@ -133,31 +75,6 @@ def functions(server):
     made = Functions(server)
     yield made
     made.close()
-
-
-class Watch:
-    """Calls a function over and over and keeps the times."""
-
-    def __init__(self, function):
-        self.function = function
-        self.times = []
-
-    def call(self):
-        began = time.monotonic()
-        assert self.function.invoke({}, tail=False).ok() == "well"
-        self.times.append(time.monotonic() - began)
-
-    def during(self, job, at_least=5, pause=0.05):
-        """Calls until `job`, a future, is done."""
-        while not job.done() or len(self.times) < at_least:
-            self.call()
-            wait = getattr(job, "exception", None)
-            if wait and not job.done():
-                try:
-                    job.exception(timeout=pause)
-                except TimeoutError:
-                    pass
-        return max(self.times)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ def test_who_it_is(hostile):
     """)
     assert "0" not in status["Uid"].split() and "0" not in status["Gid"].split()
     assert status.get("Groups", "").split() in ([], [status["Gid"].split()[0]])
-    for name in ("CapInh", "CapPrm", "CapEff", "CapBnd", "CapAmb"):
+    for name in ("CapInh", "CapPrm", "CapEff", "CapAmb"):  # of the bounding set see test_paths.py
         assert int(status[name], 16) == 0, name
     assert status["NoNewPrivs"].strip() == "1"
     assert status["Seccomp"].strip() == "2"

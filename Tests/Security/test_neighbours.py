@@ -130,7 +130,8 @@ def test_shared_memory_counts(actors, watch, pool):
     assert watch.during(job) < LATE
     reply = failed_or_not(job)
     assert reply.error or reply.json != "4 GB and more"
-    assert hog.run("result = 1") == 1
+    # The kernel takes its time to give the segments back; an environment that boots before then has no memory.
+    eventually(lambda: hog.invoke("result = 1").error is None, "it has its memory again")
 
 
 def test_processor_hog(actors, watch, pool):

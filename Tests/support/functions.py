@@ -1,6 +1,7 @@
 """Functions made for one test and taken away after it."""
 
 import base64
+import concurrent.futures
 import itertools
 import json
 import os
@@ -24,6 +25,14 @@ def python_runtime():
 
 
 PYTHON = python_runtime()
+
+# SnapStart is for Python 3.12 and later; where the host's is older, it may answer to that name.
+HAS_SNAPSTART = int(PYTHON.removeprefix("python3.")) >= 12
+SNAPSTART_PYTHON = PYTHON if HAS_SNAPSTART else "python3.12"
+SNAPSTART_ARGUMENTS = [] if HAS_SNAPSTART else ["--runtime-map", f"{SNAPSTART_PYTHON}={PYTHON}"]
+
+# By this tag $LATEST starts from a snapshot too, whatever its runtime.
+SNAPSHOT_TAG = {"apus:snapshot": "on"}
 
 
 def node_runtime():
@@ -83,6 +92,23 @@ class Function:
             settings.setdefault("LogType", "Tail")
         return Reply((client or self.client).invoke(FunctionName=self.name, Payload=body, **settings))
 
+    def spread(self, count, payload=None, **settings):
+        """The replies of so many calls at the same time. Each runs in an environment of its own if the handler takes its time."""
+        client = self.functions.server.client("lambda", max_pool_connections=count)
+        with concurrent.futures.ThreadPoolExecutor(count) as pool:
+            return list(pool.map(lambda _: self.invoke(payload, client=client, **settings), range(count)))
+
+    def publish(self, wait=True):
+        """A new version. With SnapStart, its snapshot has been taken by then."""
+        version = self.client.publish_version(FunctionName=self.name)["Version"]
+        if wait:
+            self.client.get_waiter("published_version_active").wait(
+                FunctionName=self.name, Qualifier=version, WaiterConfig={"Delay": 0.05, "MaxAttempts": 600})
+        return version
+
+    def delete(self):
+        self.client.delete_function(FunctionName=self.name)
+
     def update_code(self, files, **settings):
         data = files if isinstance(files, bytes) else pack(source(files))
         answer = self.client.update_function_code(FunctionName=self.name, ZipFile=data, **settings)
@@ -136,6 +162,10 @@ class Functions:
         """A `bootstrap` of one's own, for provided.al2023."""
         settings = {"runtime": "provided.al2023", "handler": "bootstrap", **settings}
         return self.create({"bootstrap": textwrap.dedent(script)}, **settings)
+
+    def snapstart(self, code, **settings):
+        """A function whose published versions start from a snapshot; the server needs SNAPSTART_ARGUMENTS."""
+        return self.create(code, runtime=SNAPSTART_PYTHON, SnapStart={"ApplyOn": "PublishedVersions"}, **settings)
 
     def create_raw(self, name=None, wait=True, **settings):
         name = name or next(names)

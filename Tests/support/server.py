@@ -94,6 +94,15 @@ class Server:
         process.kill()
         process.wait()
 
+    def ended(self, seconds=10):
+        """Waits for an end that comes by itself, and returns the exit code."""
+        process, self.process = self.process, None
+        try:
+            return process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process = process
+            raise AssertionError(f"the server did not end within {seconds} s:\n" + self.tail())
+
     def restart(self):
         self.stop()
         return self.start()
@@ -144,14 +153,14 @@ class Server:
         file.read(self.data / "credentials")
         return file["default"]["aws_access_key_id"], file["default"]["aws_secret_access_key"]
 
-    def client(self, service, *, access=None, secret=None, region=REGION, **settings):
+    def client(self, service, *, access=None, secret=None, token=None, region=REGION, **settings):
         """A boto3 client that tries each call once: a retry would hide a fault."""
         default_access, default_secret = self.credentials
         settings = {"retries": {"total_max_attempts": 1}, "read_timeout": 120, "connect_timeout": 10, **settings}
         return boto3.client(
             service, endpoint_url=self.url, region_name=region,
             aws_access_key_id=access or default_access, aws_secret_access_key=secret or default_secret,
-            config=botocore.config.Config(**settings))
+            aws_session_token=token, config=botocore.config.Config(**settings))
 
     def client_environment(self):
         """What a shell needs so that the AWS CLI talks to this server, and to nothing else."""

@@ -21,3 +21,16 @@ def eventually(condition, what, seconds=10.0, every=0.02):
         if time.monotonic() >= deadline:
             raise AssertionError(f"not within {seconds} s: {what}" + (f" ({last})" if last else ""))
         time.sleep(every)
+
+
+def steady(reading, what, seconds=0.5, within=10.0, every=0.05):
+    """Calls `reading` until its result has been the same for so long, and returns that."""
+    deadline = time.monotonic() + within
+    last, since = reading(), time.monotonic()
+    while time.monotonic() - since < seconds:
+        assert time.monotonic() < deadline, f"not steady within {within} s: {what} (last {last})"
+        time.sleep(every)
+        now = reading()
+        if now != last:
+            last, since = now, time.monotonic()
+    return last

@@ -60,6 +60,12 @@ class RuntimeAPI {
     this.#answer('error', headers, JSON.stringify(body), done);
   }
 
+  /** Hangs up. */
+  close() {
+    this.#socket.removeAllListeners('close');
+    this.#socket.destroy();
+  }
+
   initError(body, done) {
     this.#waiting.push(done);
     this.#send(this.#post('init/error', JSON_TYPE + kindHeader(body.errorType), JSON.stringify(body)));

@@ -57,10 +57,17 @@ class RuntimeAPI:
     def fail(self, request_id, body, headers):
         self._answer(f"invocation/{request_id}/error", headers, body)
 
-    def call(self, method, path, headers="", body=b""):
-        """One request and its reply; for the calls outside the invocation cycle."""
-        self._send(self._head(method, path, headers, len(body)) + body)
-        return self._reply()
+    def ask_restore(self):
+        """Says that the function is ready for its snapshot; the reply comes when an environment is restored."""
+        self._send(self._head("GET", "restore/next", "", 0))
+
+    def await_restore(self):
+        self._reply()
+
+    def post(self, path, headers, body):
+        """An error outside the invocation cycle, and its reply."""
+        self._send(self._head("POST", path, headers, len(body)) + body)
+        self._reply()
 
     def _answer(self, path, headers, body):
         self._asked = True
@@ -82,6 +89,7 @@ class RuntimeAPI:
         self._unread = b""
         family = _socket.AF_INET6 if ":" in self._host else _socket.AF_INET
         self._socket = _socket.socket(family, _socket.SOCK_STREAM)
+        self._socket.settimeout(None)  # the function may have set a default for all sockets
         self._socket.connect((self._host, self._port))
         self._socket.setsockopt(_socket.IPPROTO_TCP, _socket.TCP_NODELAY, 1)
 

@@ -59,7 +59,7 @@ def post(fault, path, kind, api, sink):
     _log(fault, sink)
     output.flush_prints()
     try:
-        api.call("POST", path, _kind_header(kind), _encode(fault))
+        api.post(path, _kind_header(kind), _encode(fault))
     except Exception:
         pass  # the process ends anyway, and the log has it
 

@@ -15,7 +15,10 @@ class HandlerFault(Exception):
 
 
 def set_path(runtime_root):
-    """Code, layers, `PYTHONPATH`, runtime; then the standard library, and nothing else of the host."""
+    """Code, layers, `PYTHONPATH`, runtime; then the standard library, and nothing else of the host.
+
+    Returns the folders ahead of the library.
+    """
     library = [entry for entry in sys.path if entry != runtime_root]
     layers = environment.get("_APUS_LAYER_ROOT", "/opt")
     version = "python%d.%d" % sys.version_info[:2]
@@ -26,7 +29,9 @@ def set_path(runtime_root):
         *environment.get("PYTHONPATH", "").split(":"),
         runtime_root,
     ]
-    sys.path[:] = [*dict.fromkeys(entry for entry in wanted if entry), *library]
+    folders = list(dict.fromkeys(entry for entry in wanted if entry))
+    sys.path[:] = folders + library
+    return folders
 
 
 def load(name):

@@ -1,6 +1,7 @@
 """The life of a runtime process: prepare, load the handler, serve invocations one by one."""
 
 import builtins
+import posix
 import sys
 
 from . import environment, handler, output
@@ -12,12 +13,20 @@ from .payload import ASCII_ONLY, dump, load
 def main():
     # The code of a function is never written to: without a sandbox it is the store's only copy.
     sys.dont_write_bytecode = True
-    handler.set_path(__file__.rpartition("/_apus/")[0])
+    is_cell = sys.argv[1:] == ["cell"]
+    if is_cell:
+        _become_environment()
+    folders = handler.set_path(__file__.rpartition("/_apus/")[0])
+    if is_cell:
+        from . import preload
+
+        preload.give_way(folders)
     _complete_builtins()
     sink = output.open_sink(environment.get("_LAMBDA_TELEMETRY_LOG_FD"))
     environment.remove("_LAMBDA_TELEMETRY_LOG_FD")
     _prepare_logging(sink)
     api = RuntimeAPI(environment.get("AWS_LAMBDA_RUNTIME_API"))
+    given = environment.copy()
     try:
         function = handler.load(environment.get("_HANDLER", ""))
     except Exception as problem:
@@ -28,9 +37,23 @@ def main():
     if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") == "snap-start":
         from . import snapshot
 
-        snapshot.take(api, sink)
+        api = snapshot.take(api, sink, given)
     output.flush_prints()
     _serve(api, function, sink)
+
+
+def _become_environment():
+    """Returns in each process that has been given a function, in the state in which a direct launch begins."""
+    from . import cell, preload
+
+    # User code sees the command line of a direct launch.
+    for arguments in (sys.argv, sys.orig_argv):
+        arguments.remove("cell")
+    preload.load()
+    cell.wait()
+    posix.chdir(environment.get("LAMBDA_TASK_ROOT", "."))
+    if environment.get("AWS_LAMBDA_INITIALIZATION_TYPE") != "snap-start":
+        posix.close(cell.CHANNEL)
 
 
 def _serve(api, function, sink):
@@ -90,8 +113,13 @@ def _complete_builtins():
 
 
 def _prepare_logging(sink):
-    """Sets up the root logger when user code imports `logging`, and not before: that costs 13 ms."""
-    sys.meta_path.insert(0, _LoggingImport(sink))
+    """Sets up the root logger, but not before `logging` is imported: that costs 13 ms."""
+    if "logging" in sys.modules:
+        from . import records
+
+        records.configure(sys.modules["logging"], sink)
+    else:
+        sys.meta_path.insert(0, _LoggingImport(sink))
 
 
 class _LoggingImport:

@@ -81,37 +81,40 @@ def _refuse(item):
 
 
 def _has_named_tuple(value):
-    # A class with fields can come from `collections` only, which a small function never imports.
-    return "collections" in sys.modules and _any(value, lambda item: hasattr(item, "_asdict"), _never)
+    # A class with fields can come from `collections` only, which a small function that was launched directly never imports.
+    return "collections" in sys.modules and _search(value, _holds_named_tuple)
 
 
 def _has_bytes_key(value):
-    return _any(value, _never, lambda key: isinstance(key, bytes))
+    return _search(value, _holds_bytes_key)
 
 
-def _never(_):
+def _search(value, holds):
+    try:
+        return holds(value)
+    except RecursionError:
+        return False  # circular: the encoder says so
+
+
+_PLAIN = frozenset((str, int, float, bool, type(None)))
+
+
+def _holds_named_tuple(value):
+    if isinstance(value, dict):
+        items = value.values()
+    elif isinstance(value, (list, tuple)):
+        if type(value) is not list and type(value) is not tuple and hasattr(value, "_asdict"):
+            return True
+        items = value
+    else:
+        return False
+    for item in items:
+        if type(item) not in _PLAIN and _holds_named_tuple(item):
+            return True
     return False
 
 
-def _any(value, wanted_tuple, wanted_key):
-    """Whether a tuple or a key that is wanted is anywhere inside; circular values have none."""
-
-    def search(value):
-        if isinstance(value, dict):
-            for key, item in value.items():
-                if type(key) is not str and wanted_key(key):
-                    return True
-                if type(item) is not str and search(item):
-                    return True
-        elif isinstance(value, (list, tuple)):
-            if type(value) is not list and type(value) is not tuple and wanted_tuple(value):
-                return True
-            for item in value:
-                if type(item) is not str and search(item):
-                    return True
-        return False
-
-    try:
-        return search(value)
-    except RecursionError:
-        return False
+def _holds_bytes_key(value):
+    if isinstance(value, dict):
+        return any(isinstance(key, bytes) or _holds_bytes_key(item) for key, item in value.items())
+    return isinstance(value, (list, tuple)) and any(map(_holds_bytes_key, value))

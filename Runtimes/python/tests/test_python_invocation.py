@@ -184,3 +184,10 @@ def test_signal_handlers_run_while_waiting_for_an_event(run):
     function.process.terminate()
     assert function.exit_code() == 3
     assert function.texts() == ["stopping\n"]
+
+
+def test_a_default_timeout_of_the_function_is_not_ours(run):
+    code = "import socket\nsocket.setdefaulttimeout(0)\ndef handler(event, context): return event\n"
+    function = run(code)
+    function.api.wait_for_next()
+    assert function.invoke(1).body == b"1"

@@ -89,12 +89,13 @@ struct ClientCodec {
         var query = template.count > 1 ? [String(template[1])] : []
         var headers = WireHeaders()
         for member in shape.members {
-            guard let text = values[member.name].flatMap(ClientCodec.text) else { continue }
-            switch member.location {
-            case .uri: path = ClientCodec.filling(path, member.wireName, text)
-            case .query: query.append("\(Percent.encode(member.wireName))=\(Percent.encode(text))")
-            case .header: headers.add(member.wireName, text)
-            case .body, .headers, .status: break
+            for text in values[member.name].map(ClientCodec.texts) ?? [] {
+                switch member.location {
+                case .uri: path = ClientCodec.filling(path, member.wireName, text)
+                case .query: query.append("\(Percent.encode(member.wireName))=\(Percent.encode(text))")
+                case .header: headers.add(member.wireName, text)
+                case .body, .headers, .status: break
+                }
             }
         }
         var body = ByteBuffer()
@@ -129,12 +130,14 @@ struct ClientCodec {
         return .structure(values)
     }
 
-    private static func text(_ value: ShapeValue) -> String? {
+    /// A member outside the body as texts: one, or those of a list, which is repeated.
+    private static func texts(_ value: ShapeValue) -> [String] {
         switch value {
-        case .string(let text): text
-        case .integer(let number): String(number)
-        case .boolean(let flag): String(flag)
-        default: nil
+        case .string(let text): [text]
+        case .integer(let number): [String(number)]
+        case .boolean(let flag): [String(flag)]
+        case .list(let items): items.flatMap(texts)
+        default: []
         }
     }
 

@@ -16,11 +16,12 @@ extension FunctionsService {
         for version in try await functions.versions.list(context.scope) {
             used += version.value.configuration.codeSize ?? 0
         }
+        let unreserved = try await functions.concurrency(context.scope).unreserved(of: limits.concurrentExecutions)
         return Lambda.GetAccountSettingsResponse(
             accountLimit: Lambda.AccountLimit(
                 totalCodeSize: Self.codeStorageLimit, codeSizeUnzipped: CodeRules.unzippedLimit,
                 codeSizeZipped: CodeRules.zippedLimit, concurrentExecutions: limits.concurrentExecutions,
-                unreservedConcurrentExecutions: limits.concurrentExecutions),
+                unreservedConcurrentExecutions: unreserved),
             accountUsage: Lambda.AccountUsage(totalCodeSize: used, functionCount: stored.count))
     }
 }

@@ -20,16 +20,13 @@ extension FunctionsService {
         configuration.codeSha256 = package.sha256
         configuration.codeSize = package.size
         configuration.lastModified = time.wall.civil.lambdaText
-        configuration.revisionId = RequestID().text
-        configuration.state = "Pending"
-        configuration.stateReason = "The function is being created."
-        configuration.stateReasonCode = "Creating"
+        configuration.begin()
 
         var record = FunctionRecord(configuration: configuration, code: package.code, tags: request.tags ?? [:])
         var version: VersionRecord?
         var writes: [RowWrite] = []
         if request.publish == true {
-            let (published, write) = publish(&record, of: key, description: nil)
+            let (published, write) = publish(&record, of: key, description: nil, isActive: false)
             version = published
             writes.append(write)
         }
@@ -40,8 +37,8 @@ extension FunctionsService {
         reconciler.changed(key)
         guard let version else { return record.configuration }
         var reply = record.configuration
+        // The ARN stays that of the function (recorded).
         reply.version = version.configuration.version
-        reply.functionArn = version.configuration.functionArn
         return reply
     }
 }

@@ -35,12 +35,14 @@ extension FunctionsService {
         _ resource: String, _ context: RequestContext, _ change: (inout FunctionRecord) throws -> Void
     ) async throws {
         let reference = try tagged(resource, context)
-        try await functions.update(reference) { record in
+        let startsOtherwise = try await functions.update(reference) { record in
             if record.configuration.isSettling { throw FunctionFaults.updateInProgress(reference.arn) }
+            let before = record.startsFromSnapshot
             try change(&record)
             record.configuration.revisionId = RequestID().text
-            return ((), [])
+            return (record.startsFromSnapshot != before, [])
         }
+        if startsOtherwise { reconciler.changed(reference.key) }
     }
 
     /// The function that a tagging call names by its ARN.

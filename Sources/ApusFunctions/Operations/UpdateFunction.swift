@@ -59,7 +59,7 @@ extension FunctionsService {
             try checkUpdate(record, revisionID)
             try change(&record)
             guard isPublishing else { return ((record, nil), []) }
-            let (version, write) = publish(&record, of: reference.key, description: nil)
+            let (version, write) = publish(&record, of: reference.key, description: nil, isActive: false)
             return ((record, version), [write])
         }
         if let version { reconciler.publish(version, of: reference.key) }

@@ -20,7 +20,7 @@ enum FunctionSettings {
         try checkLimits(
             timeout: request.timeout, memory: request.memorySize, storage: request.ephemeralStorage?.size)
         if let variables = request.environment?.variables { try EnvironmentRules.check(variables) }
-        return Lambda.FunctionConfiguration(
+        let configuration = Lambda.FunctionConfiguration(
             functionName: key.name, functionArn: key.arn.description, runtime: runtime, role: request.role,
             handler: handler, description: request.description ?? "", timeout: request.timeout ?? 3,
             memorySize: request.memorySize ?? 128, version: "$LATEST",
@@ -28,8 +28,9 @@ enum FunctionSettings {
             tracingConfig: Lambda.TracingConfigResponse(mode: request.tracingConfig?.mode ?? "PassThrough"),
             packageType: "Zip", architectures: try architectures(request.architectures) ?? [hostArchitecture],
             ephemeralStorage: Lambda.EphemeralStorage(size: request.ephemeralStorage?.size ?? 512),
-            snapStart: Lambda.SnapStartResponse(applyOn: "None", optimizationStatus: "Off"),
-            loggingConfig: logging(request.loggingConfig, name: key.name))
+            snapStart: snapStart(request.snapStart), loggingConfig: logging(request.loggingConfig, name: key.name))
+        try SnapStartRules.check(configuration)
+        return configuration
     }
 
     /// Changes what the request names, and leaves the rest.
@@ -55,9 +56,11 @@ enum FunctionSettings {
         if let memory = request.memorySize { configuration.memorySize = memory }
         if let mode = request.tracingConfig?.mode { configuration.tracingConfig = .init(mode: mode) }
         if let storage = request.ephemeralStorage { configuration.ephemeralStorage = storage }
+        if let requested = request.snapStart { configuration.snapStart = snapStart(requested) }
         if let loggingConfig = request.loggingConfig {
             configuration.loggingConfig = logging(loggingConfig, name: configuration.functionName ?? "")
         }
+        try SnapStartRules.check(configuration)
     }
 
     static func architectures(_ requested: [String]?) throws(Fault) -> [String]? {
@@ -93,6 +96,11 @@ enum FunctionSettings {
         }
     }
 
+    /// It is on for versions alone, once they have their snapshot.
+    private static func snapStart(_ requested: Lambda.SnapStart?) -> Lambda.SnapStartResponse {
+        Lambda.SnapStartResponse(applyOn: requested?.applyOn ?? "None", optimizationStatus: "Off")
+    }
+
     private static func logging(_ requested: Lambda.LoggingConfig?, name: String) -> Lambda.LoggingConfig {
         let isJSON = requested?.logFormat == "JSON"
         return Lambda.LoggingConfig(
@@ -125,7 +133,6 @@ enum FunctionSettings {
             ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
             ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
             ("ImageConfig", request.imageConfig != nil),
-            ("SnapStart", request.snapStart?.applyOn == "PublishedVersions"),
             ("CapacityProviderConfig", request.capacityProviderConfig != nil),
             ("DurableConfig", request.durableConfig != nil),
             ("RuntimeConfig", request.runtimeConfig != nil),
@@ -151,7 +158,6 @@ private protocol SettingsRequest {
     var fileSystemConfigs: [Lambda.FileSystemConfig]? { get }
     var kmsKeyArn: String? { get }
     var imageConfig: Lambda.ImageConfig? { get }
-    var snapStart: Lambda.SnapStart? { get }
     var capacityProviderConfig: Lambda.CapacityProviderConfig? { get }
     var durableConfig: Lambda.DurableConfig? { get }
     var runtimeConfig: Lambda.FunctionRuntimeConfig? { get }

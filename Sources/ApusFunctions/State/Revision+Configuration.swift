@@ -4,7 +4,9 @@ import ApusWire
 
 extension Revision {
     /// What the engine needs of a stored configuration.
-    init(_ configuration: Lambda.FunctionConfiguration, code: String, function: FunctionKey) {
+    fileprivate init(
+        _ configuration: Lambda.FunctionConfiguration, code: String, function: FunctionKey, startsFromSnapshot: Bool
+    ) {
         let logging = configuration.loggingConfig
         self.init(
             id: RequestID().text, function: function,
@@ -19,5 +21,21 @@ extension Revision {
                 format: logging?.logFormat == "JSON" ? .json : .text,
                 group: logging?.logGroup ?? "/aws/lambda/\(function.name)",
                 applicationLevel: logging?.applicationLogLevel, systemLevel: logging?.systemLogLevel))
+        self.startsFromSnapshot = startsFromSnapshot
+    }
+}
+
+extension FunctionRecord {
+    /// `$LATEST` as the engine runs it.
+    func revision(of function: FunctionKey) -> Revision {
+        Revision(configuration, code: code, function: function, startsFromSnapshot: startsFromSnapshot)
+    }
+
+    var startsFromSnapshot: Bool { tags[SnapStartRules.tag] == "on" }
+}
+
+extension VersionRecord {
+    func revision(of function: FunctionKey) -> Revision {
+        Revision(configuration, code: code, function: function, startsFromSnapshot: configuration.hasSnapStart)
     }
 }

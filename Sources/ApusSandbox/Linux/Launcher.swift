@@ -1,9 +1,10 @@
 internal import CApusLinux
 import Glibc
 
-/// The launcher process, spawned and not yet spoken to. It ends, with every environment, when this value goes.
+/// The launcher with its keeper, spawned and not yet spoken to. Both end, with every environment, when this value goes.
 package struct Launcher: ~Copyable, Sendable {
     let socket: Descriptor
+    /// The keeper's pid.
     package let process: Int32
 
     /// Starts the executable. To be done first in `main`: what the launcher is given is what the server has then.

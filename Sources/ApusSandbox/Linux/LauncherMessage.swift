@@ -1,8 +1,8 @@
 /// The wire of `Sources/CApusLauncher/protocol.h`, which describes it.
 enum LauncherProtocol {
-    static let version: UInt32 = 1
+    static let version: UInt32 = 2
     static let messageLimit = 128 << 10
-    static let descriptorLimit = 8
+    static let descriptorLimit = 16
     static let periodMicroseconds = 20_000
 
     enum Kind {
@@ -12,13 +12,26 @@ enum LauncherProtocol {
         static let kill: UInt32 = 4
         static let close: UInt32 = 5
         static let restart: UInt32 = 6
+        static let specialize: UInt32 = 7
+        static let fork: UInt32 = 8
         static let reply: UInt32 = 64
         static let exited: UInt32 = 65
     }
 
     /// Places in the mask of a prepared slot's descriptors.
     enum SlotDescriptor: Int, CaseIterable {
-        case runtimeAPI, platformAPI, output, telemetry, peak, cpu, oom
+        case runtimeAPI, platformAPI, output, telemetry, peak, cpu, oom, freeze, usage, limit, notice
+    }
+
+    /// What a restart needs, in the order of the reply to START and FORK.
+    enum Kept: Int, CaseIterable {
+        case mounts, network, output, telemetry, temporary
+    }
+
+    /// What a slot is prepared for.
+    enum SlotPurpose: UInt32 {
+        case start = 0
+        case fork = 1
     }
 }
 

@@ -1,6 +1,5 @@
 import ApusModel
 import Glibc
-import Synchronization
 
 /// What the operator decides about the sandboxes of one server.
 package struct LinuxSettings: Sendable {
@@ -10,17 +9,21 @@ package struct LinuxSettings: Sendable {
     /// Host directories below which code and mounts lie. They must exist when the driver starts.
     package var sources: [String]
 
-    /// Mount points beside `/var/task`, `/var/runtime`, `/var/lang`, `/var/rapid`, `/opt` and `/mnt`.
+    /// Mount points beside `/var/task`, `/var/runtime`, `/var/lang`, `/opt` and `/mnt`.
     package var mountPoints: [String] = []
 
     /// Whether environments reach the network beyond loopback.
     package var network = true
 
-    /// Host uids for the owners; the one before the first belongs to every environment's pid 1.
-    package var users: Range<UInt32> = 200_000..<265_000
+    /// The host uid of the first of 16,384 slots; the others' follow. The one before belongs to every environment's pid 1.
+    package var firstUser: UInt32 = 200_000
 
-    /// Environments that are prepared ahead, without a function.
+    /// What all environments together may use of the host's memory, in bytes; 0 for no limit.
+    package var memory = sysconf(Int32(_SC_PHYS_PAGES)) * sysconf(Int32(_SC_PAGESIZE)) / 10 * 9
+
+    /// Slots that are prepared ahead: whole ones, and those that a fork completes.
     package var pool = 8
+    package var forkPool = 16
 
     package init(instance: String, sources: [String]) {
         self.instance = instance
@@ -33,17 +36,21 @@ package final class LinuxDriver: SandboxDriver {
     package let name = "linux"
     package let probes: [Probe]
 
+    package let makesCells: Bool
+
+    let warden: MemoryWarden
     private let connection: LauncherConnection
     private let pool: SlotPool
-    private let users: Mutex<UserAllocator>
+    private let forkPool: SlotPool
     private let cgroupVersion: UInt32
 
     /// Sets the host up for environments; takes about as long as `nft` needs to start.
     ///
     /// - Throws: what the host lacks. The launcher ends then.
     package init(_ launcher: consuming Launcher, _ settings: LinuxSettings) throws(SandboxError) {
-        let connection = try LauncherConnection(launcher)
-        var reply = try connection.greet(try LinuxDriver.hello(settings))
+        warden = try MemoryWarden()
+        let connection = try LauncherConnection(launcher, greeting: LauncherRequests.hello(settings))
+        var reply = try connection.greet()
         guard let error = reply.i32(), let step = reply.text(), let version = reply.u32(),
             let probes = LinuxDriver.readProbes(&reply)
         else { throw SandboxError(step: "read a reply", subject: "the launcher", errno: EBADMSG) }
@@ -54,60 +61,125 @@ package final class LinuxDriver: SandboxDriver {
         self.connection = connection
         self.probes = probes
         cgroupVersion = version
-        users = Mutex(UserAllocator(settings.users))
-        pool = SlotPool(connection: connection, size: settings.pool)
-        NamedThread.start("apus-launcher") { connection.run() }
-        pool.refill()
-    }
-
-    package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
-        try specification.check()
-        guard let user = users.withLock({ $0.acquire(specification.owner) }) else {
-            throw SandboxError(step: "find a free uid", subject: specification.id, errno: EUSERS)
+        // Without user namespaces there are no forks.
+        makesCells = probes.contains { $0.feature == "user namespaces" && $0.result == .present }
+        let pools = [
+            SlotPool(connection: connection, purpose: .start, size: settings.pool),
+            SlotPool(connection: connection, purpose: .fork, size: settings.forkPool),
+        ]
+        (pool, forkPool) = (pools[0], pools[1])
+        warden.start()
+        NamedThread.start("apus-launcher") {
+            connection.run(lost: { pools.forEach { $0.empty() } }, found: { pools.forEach { $0.refill() } })
         }
-        let sandbox: LinuxSandbox
-        do throws(SandboxError) {
-            sandbox = try await launch(specification, user: user)
-        } catch {
-            users.withLock { $0.release(specification.owner) }
-            throw SandboxError(step: error.step, subject: specification.id, errno: error.errno)
-        }
-        if Task.isCancelled {
-            await sandbox.close()
-            throw SandboxError(step: "start", subject: specification.id, errno: ECANCELED)
-        }
-        return sandbox
+        pools.forEach { $0.refill() }
     }
 
     package func shutdown() async {
         pool.close()
+        forkPool.close()
         await connection.close()
+        warden.end()
     }
 
-    private func launch(_ specification: SandboxSpecification, user: UInt32) async throws(SandboxError) -> LinuxSandbox
-    {
-        defer { pool.startEnded() }
-        let slot = try await pool.take()
-        let sandbox = LinuxSandbox(
-            specification, user: user, slot: slot, cgroupVersion: cgroupVersion, driver: self)
-        connection.watch(slot.number) { sandbox.ended($0) }
-        do throws(SandboxError) {
-            let fields = try LinuxDriver.start(specification, slot: slot.number, user: user)
-            sandbox.started(kept: try await connection.request(LauncherProtocol.Kind.start, fields).descriptors)
-        } catch {
-            connection.unwatch(slot.number)
-            sandbox.takeDescriptors().closeAll()
-            // A START that the launcher has refused took the slot along; one that was never sent did not.
-            await discard(slot.number)
-            throw error
+    /// Returns when no environment can be started any more.
+    ///
+    /// - Returns: false after ``shutdown()``, or when the task was cancelled. True: the launcher is lost for good.
+    package func waitForLoss() async -> Bool {
+        let (end, continuation) = AsyncStream.makeStream(of: Never.self)
+        connection.whenEnded { continuation.finish() }
+        for await _ in end {}
+        return connection.isLost
+    }
+}
+
+// MARK: Beginnings
+
+extension LinuxDriver {
+    package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
+        try specification.check()
+        let isForkable = specification.isTemplate
+        return try await begin(specification.id, specification, in: pool) { (sandbox, slot) throws(SandboxError) in
+            let fields = try LauncherRequests.start(specification, slot: slot.number, isForkable: isForkable)
+            let reply = try await self.connection.request(LauncherProtocol.Kind.start, fields)
+            sandbox.started(reply.descriptors, isForkable: isForkable)
         }
-        return sandbox
+    }
+
+    package func boot(_ specification: CellSpecification) async throws(SandboxError) -> any Sandbox {
+        guard makesCells else { throw SandboxError(step: "boot", subject: specification.id, errno: ENOTSUP) }
+        try specification.check()
+        return try await begin(specification.id, nil, in: pool) { (sandbox, slot) throws(SandboxError) in
+            let fields = try LauncherRequests.boot(specification, slot: slot.number)
+            let reply = try await self.connection.request(LauncherProtocol.Kind.start, fields)
+            sandbox.started(reply.descriptors, isForkable: true)
+        }
+    }
+
+    package func fork(_ origin: any Sandbox, as id: String) async throws(SandboxError) -> any Sandbox {
+        guard let origin = origin as? LinuxSandbox else {
+            throw SandboxError(step: "fork", subject: origin.id, errno: EINVAL)
+        }
+        return try await begin(id, nil, in: forkPool) { (sandbox, slot) throws(SandboxError) in
+            let waiting = try origin.origin()
+            let channel = waiting.channel.with { $0 }
+            let reply = try await self.connection.request(
+                LauncherProtocol.Kind.fork, LauncherRequests.fork(slot.number, of: origin.slot), descriptors: [channel])
+            // Not before: `waiting` owns the channel.
+            try sandbox.forked(reply.descriptors, hasFiles: waiting.hasFiles)
+        }
+    }
+
+    /// Takes a slot and has `launch` put an environment into it. When that fails, nothing is left.
+    private func begin(
+        _ id: String, _ specification: SandboxSpecification?, in pool: SlotPool,
+        _ launch: (LinuxSandbox, PreparedSlot) async throws(SandboxError) -> Void
+    ) async throws(SandboxError) -> LinuxSandbox {
+        defer { pool.startEnded() }
+        do throws(SandboxError) {
+            let slot = try await pool.take()
+            let sandbox = LinuxSandbox(id, specification, slot: slot, cgroupVersion: cgroupVersion, driver: self)
+            connection.watch(slot.number) { sandbox.ended($0) }
+            do throws(SandboxError) {
+                try await launch(sandbox, slot)
+            } catch {
+                connection.unwatch(slot.number)
+                sandbox.takeDescriptors().closeAll()
+                // A request that the launcher has refused took the slot along; one that was never sent did not.
+                await discard(slot.number)
+                throw error
+            }
+            if Task.isCancelled {
+                await sandbox.close()
+                throw SandboxError(step: "start", subject: id, errno: ECANCELED)
+            }
+            return sandbox
+        } catch {
+            throw SandboxError(step: error.step, subject: id, errno: error.errno)
+        }
+    }
+}
+
+// MARK: What a sandbox asks for
+
+extension LinuxDriver {
+    /// Gives a cell the files and limits of a function.
+    func specialize(
+        _ sandbox: LinuxSandbox, _ specification: SandboxSpecification, mounts: Int32, hasFiles: Bool
+    ) async throws(SandboxError) {
+        let fields = try LauncherRequests.specialize(specification, slot: sandbox.slot, hasFiles: hasFiles)
+        do throws(SandboxError) {
+            _ = try await connection.request(LauncherProtocol.Kind.specialize, fields, descriptors: [mounts])
+        } catch {
+            throw SandboxError(step: error.step, subject: sandbox.id, errno: error.errno)
+        }
     }
 
     /// Runs the program again in what is left of the ended environment.
-    func restart(_ sandbox: LinuxSandbox, kept: [Int32]) async throws(SandboxError) {
-        guard !kept.isEmpty else { throw SandboxError(step: "restart", subject: sandbox.id, errno: ESRCH) }
-        let fields = try LinuxDriver.start(sandbox.specification, slot: sandbox.slot, user: sandbox.user)
+    func restart(
+        _ sandbox: LinuxSandbox, _ specification: SandboxSpecification, kept: [Int32]
+    ) async throws(SandboxError) {
+        let fields = try LauncherRequests.start(specification, slot: sandbox.slot, isForkable: false)
         connection.watch(sandbox.slot) { sandbox.ended($0) }
         do throws(SandboxError) {
             _ = try await connection.request(LauncherProtocol.Kind.restart, fields, descriptors: kept)
@@ -117,69 +189,16 @@ package final class LinuxDriver: SandboxDriver {
         }
     }
 
-    func kill(_ slot: UInt32) {
-        var fields = LauncherFields()
-        fields.put(slot)
-        connection.post(LauncherProtocol.Kind.kill, fields)
-    }
-
-    private func discard(_ slot: UInt32) async {
-        var fields = LauncherFields()
-        fields.put(slot)
-        _ = try? await connection.request(LauncherProtocol.Kind.close, fields)
-    }
+    func kill(_ slot: UInt32) { connection.post(LauncherProtocol.Kind.kill, LauncherRequests.slot(slot)) }
 
     /// Returns when the processes are gone. A launcher that has ended took them with it.
     func close(_ sandbox: LinuxSandbox) async {
         await discard(sandbox.slot)
         connection.unwatch(sandbox.slot)
-        users.withLock { $0.release(sandbox.specification.owner) }
-    }
-}
-
-// MARK: Messages
-
-extension LinuxDriver {
-    private static func hello(_ settings: LinuxSettings) throws(SandboxError) -> LauncherFields {
-        var fields = LauncherFields()
-        fields.put(LauncherProtocol.version)
-        try fields.put(settings.instance)
-        fields.put(settings.users.lowerBound - 1)
-        fields.put(UInt32(settings.network ? 1 : 0))
-        try fields.put(settings.sources)
-        try fields.put(settings.mountPoints)
-        return fields
     }
 
-    private static func start(
-        _ specification: SandboxSpecification, slot: UInt32, user: UInt32
-    ) throws(SandboxError) -> LauncherFields {
-        var fields = LauncherFields()
-        fields.put(slot)
-        try fields.put(specification.id)
-        fields.put(user)
-        fields.put(user)
-        fields.put(UInt64(specification.memory.bytes))
-        let quota = SandboxMeters.quota(millicores: specification.millicores) ?? -1
-        fields.put(UInt64(bitPattern: Int64(quota)))
-        fields.put(UInt64(specification.temporaryBytes))
-        fields.put(UInt32(specification.processes))
-        fields.put(UInt32(specification.descriptors))
-        try fields.put(specification.code)
-        fields.put(UInt32(specification.mounts.count))
-        for mount in specification.mounts {
-            try fields.put(mount.source)
-            try fields.put(mount.target)
-        }
-        try fields.put(specification.arguments)
-        try fields.put(environment(specification))
-        return fields
-    }
-
-    private static func environment(_ specification: SandboxSpecification) -> [String] {
-        let own = [("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001"), ("AWS_ENDPOINT_URL", "http://127.0.0.1:4566")]
-        let others = specification.variables.filter { variable in !own.contains { $0.0 == variable.name } }
-        return (others.map { ($0.name, $0.value) } + own).map { "\($0.0)=\($0.1)" }
+    private func discard(_ slot: UInt32) async {
+        _ = try? await connection.request(LauncherProtocol.Kind.close, LauncherRequests.slot(slot))
     }
 
     private static func readProbes(_ reader: inout LauncherReader) -> [Probe]? {

@@ -10,11 +10,13 @@ final class SlotPool: Sendable {
     }
 
     private let connection: LauncherConnection
+    private let purpose: LauncherProtocol.SlotPurpose
     private let size: Int
     private let state = Mutex(State())
 
-    init(connection: LauncherConnection, size: Int) {
+    init(connection: LauncherConnection, purpose: LauncherProtocol.SlotPurpose, size: Int) {
         self.connection = connection
+        self.purpose = purpose
         self.size = size
     }
 
@@ -25,7 +27,7 @@ final class SlotPool: Sendable {
             return state.ready.popLast()
         }
         if let ready { return ready }
-        return try PreparedSlot(try await connection.request(LauncherProtocol.Kind.prepare, LauncherFields()))
+        return try PreparedSlot(try await connection.request(LauncherProtocol.Kind.prepare, request), for: purpose)
     }
 
     func startEnded() {
@@ -40,7 +42,16 @@ final class SlotPool: Sendable {
             return true
         }
         guard wanted else { return }
-        connection.send(LauncherProtocol.Kind.prepare, LauncherFields()) { [self] in refilled($0) }
+        connection.send(LauncherProtocol.Kind.prepare, request) { [self] in refilled($0) }
+    }
+
+    /// Forgets the slots of a launcher that is gone.
+    func empty() {
+        let lost = state.withLock { state in
+            defer { state.ready = [] }
+            return state.ready
+        }
+        lost.forEach { $0.discard() }
     }
 
     /// The launcher gives back what belongs to the slots when it ends; the pool closes its own ends.
@@ -53,9 +64,15 @@ final class SlotPool: Sendable {
         ready.forEach { $0.discard() }
     }
 
+    private var request: LauncherFields {
+        var fields = LauncherFields()
+        fields.put(purpose.rawValue)
+        return fields
+    }
+
     private func refilled(_ result: Result<LauncherConnection.Reply, SandboxError>) {
         // A failed refill is not repeated by itself; the next start meets the error and tells of it.
-        let slot = try? PreparedSlot(result.get())
+        let slot = try? PreparedSlot(result.get(), for: purpose)
         let surplus = state.withLock { state in
             state.refilling = false
             guard let slot, !state.closed else { return slot }

@@ -15,6 +15,8 @@ package final class ProcessDriver: SandboxDriver {
             detail: "memory, CPU, processes and the size of /tmp are not limited; descriptors are"),
     ]
 
+    package let makesCells = false
+
     private let folder: String
     private let endpoint: String
     private let watcher: ExitWatcher
@@ -45,6 +47,14 @@ package final class ProcessDriver: SandboxDriver {
         }
         running.withLock { $0[ObjectIdentifier(sandbox)] = sandbox }
         return sandbox
+    }
+
+    package func boot(_ specification: CellSpecification) async throws(SandboxError) -> any Sandbox {
+        throw SandboxError(step: "boot", subject: specification.id, errno: ENOTSUP)
+    }
+
+    package func fork(_ origin: any Sandbox, as id: String) async throws(SandboxError) -> any Sandbox {
+        throw SandboxError(step: "fork", subject: origin.id, errno: ENOTSUP)
     }
 
     package func shutdown() async {

@@ -76,7 +76,14 @@ final class ProcessSandbox: Sandbox {
         }
     }
 
+    func specialize(_ specification: SandboxSpecification) async throws(SandboxError) {
+        throw SandboxError(step: "specialize", subject: id, errno: ENOTSUP)
+    }
+
+    func freeze() {}
+    func thaw() {}
     func setCPU(millicores: Int) {}
+    func currentMemory() -> Int { 0 }
 
     func peakMemory() -> Int { state.withLock { $0.exit.exit?.peakMemory ?? 0 } }
 

@@ -9,10 +9,7 @@ import ApusServiceKit
 struct EngineLogWriter: LogWriter {
     let ingest: any LogIngest
 
-    func write(_ line: LogLine, to destination: LogDestination) -> Bool {
-        ingest.append(
-            line.bytes, time: line.time, scope: destination.scope, group: destination.group, stream: destination.stream)
-    }
+    func write(_ block: LogBlock, to destination: LogDestination) -> Bool { ingest.append(block, to: destination) }
 }
 
 /// What the control plane has made ready goes to the engine's catalog.
@@ -25,7 +22,23 @@ struct EngineRevisionSink: RevisionSink {
         engine.suspend(function, qualifier: qualifier, state: state)
     }
 
+    func route(_ alias: String, of function: FunctionKey, to versions: [(version: String, weight: Double)]) {
+        engine.route(alias, of: function, to: versions)
+    }
+
     func remove(_ function: FunctionKey, qualifier: String?) { engine.remove(function, qualifier: qualifier) }
+
+    func reserve(_ executions: Int?, for function: FunctionKey) { engine.reserve(executions, for: function) }
+
+    func provision(_ executions: Int?, for function: FunctionKey, qualifier: String) {
+        engine.provision(executions, for: function, qualifier: qualifier)
+    }
+
+    func provisioned(_ function: FunctionKey, qualifier: String) -> ProvisionedExecutions? {
+        engine.provisioned(function, qualifier: qualifier)
+    }
+
+    func snapshot(_ revision: Revision) async -> SnapshotOutcome { await engine.snapshot(revision) }
 }
 
 /// Environments get sessions of their function's role.

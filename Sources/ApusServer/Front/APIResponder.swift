@@ -1,4 +1,5 @@
 import ApusFunctions
+import ApusMetrics
 import ApusModel
 import ApusServiceKit
 import ApusStore
@@ -15,16 +16,25 @@ struct APIResponder: Sendable {
     let dispatcher: ServiceDispatcher
     let location: CodeLocation
     let blobs: any BlobStore
+
+    /// Shown to everybody; nil where they are not to be seen.
+    var metrics: MetricsRegistry?
     let time: any TimeSource
 
     /// `HOST:PORT` for clients that did not send one.
     let address: String
 
+    /// For clients inside environments: functions do not see what is measured of each other.
+    var withoutMetrics: APIResponder {
+        var responder = self
+        responder.metrics = nil
+        return responder
+    }
+
     @concurrent
     func respond(_ request: Request, _ writer: consuming ResponseWriter) async throws {
         let path = request.head.path ?? "/"
-        let isOwn = path.hasPrefix("/_apus/")
-        let response = isOwn ? try await own(request, path: path) : await service(request, target: path)
+        let response = Self.isOwn(path) ? try await own(request, path: path) : await service(request, target: path)
         let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: response.body)
         try await writer.write(response: response.head, body: body)
     }
@@ -47,15 +57,26 @@ struct APIResponder: Sendable {
         return await dispatcher.respond(to: wire, endpoint: "http://\(host)")
     }
 
+    private static let noSuchPage = WireResponse.json(404, #"{"message":"There is no such page"}"#)
+
+    private static func isOwn(_ path: String) -> Bool {
+        path.hasPrefix("/_apus/") || path == "/metrics" || path.hasPrefix("/metrics?")
+    }
+
     private func own(_ request: Request, path: String) async throws -> WireResponse {
         let parts = path.split(separator: "?", maxSplits: 1)
         switch (request.method, parts[0]) {
         case (.get, "/_apus/health"), (.get, "/_apus/ready"):
             return .json(200, #"{"status":"ok"}"#)
+        case (.get, "/metrics"):
+            guard let metrics else { return Self.noSuchPage }
+            return WireResponse(
+                status: 200, headers: ["Content-Type": PrometheusText.contentType],
+                body: ByteBuffer(string: PrometheusText(metrics.read()).text))
         case (.get, let link) where link.hasPrefix(CodeLocation.pathPrefix):
             return try await code(link, query: parts.count > 1 ? parts[1] : "")
         default:
-            return .json(404, #"{"message":"There is no such page"}"#)
+            return Self.noSuchPage
         }
     }
 

@@ -8,29 +8,32 @@ import NIOHTTP1
 import NIOHTTPTypes
 import NIOHTTPTypesHTTP1
 
-/// The pipeline of a client's connection: HTTP, then Invoke on the event loop, then Hummingbird for everything else.
+/// The pipeline of a client's connection: Invoke on the event loop, then HTTP and Hummingbird for everything else.
 struct FrontChannel: ServerChildChannel, HTTPChannelHandler {
     typealias Value = NIOAsyncChannel<HTTPRequestPart, HTTPResponsePart>
-
-    /// Bytes of a request's head at the most: 1 MB in all, a client context of 3.5 KB among them.
-    ///
-    /// - Source: Lambda quotas.
-    private static let headLimit = 1 << 20
 
     let responder: Responder
     let front: InvokeFront
     let time: any TimeSource
 
+    init(responder: APIResponder, front: InvokeFront, time: any TimeSource) {
+        self.responder = { request, writer, _ in try await responder.respond(request, writer) }
+        self.front = front
+        self.time = time
+    }
+
     func setup(channel: any Channel, logger: Logger) -> EventLoopFuture<Value> {
         channel.eventLoop.makeCompletedFuture {
             var limits = NIOHTTPDecoderLimitConfiguration()
-            limits.maxHeaderListSize = Self.headLimit
+            limits.maxHeaderListSize = InvokeChannelHandler.headLimit
             let pipeline = channel.pipeline.syncOperations
+            let invoke = InvokeChannelHandler(front: front, dates: DateLine(time: time))
+            try pipeline.addHandler(invoke)
             try pipeline.configureHTTPServerPipeline(
                 withPipeliningAssistance: true, withErrorHandling: false, withOutboundHeaderValidation: true,
                 withEncoderConfiguration: .init(), withDecoderLimitConfiguration: limits)
             try pipeline.addHandler(MalformedRequestHandler())
-            try pipeline.addHandler(InvokeChannelHandler(front: front, dates: DateLine(time: time)))
+            try pipeline.addHandler(AnswerWatch(front: invoke))
             try pipeline.addHandler(HTTP1ToHTTPServerCodec(secure: false))
             return try NIOAsyncChannel(
                 wrappingChannelSynchronously: channel, configuration: .init(isOutboundHalfClosureEnabled: true))

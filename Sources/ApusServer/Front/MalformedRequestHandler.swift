@@ -1,3 +1,4 @@
+import ApusInvoke
 import NIOCore
 import NIOHTTP1
 
@@ -9,9 +10,6 @@ final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandl
     typealias InboundOut = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
-
-    private static let body = ByteBuffer(
-        staticString: #"{"__type":"BadRequestException","message":"The request is not valid HTTP/1.1"}"#)
 
     /// An answer has begun that must not be mixed with another.
     private var isAnswering = false
@@ -57,12 +55,12 @@ final class MalformedRequestHandler: ChannelDuplexHandler, RemovableChannelHandl
         }
         isOver = true
         let headers: HTTPHeaders = [
-            "Content-Type": "application/json", "x-amzn-ErrorType": "BadRequestException", "Connection": "close",
-            "Content-Length": "\(Self.body.readableBytes)",
+            "Content-Type": "application/json", "x-amzn-ErrorType": MalformedRequest.code, "Connection": "close",
+            "Content-Length": "\(MalformedRequest.body.readableBytes)",
         ]
         let head = HTTPResponseHead(version: .http1_1, status: .badRequest, headers: headers)
         context.write(wrapOutboundOut(.head(head)), promise: nil)
-        context.write(wrapOutboundOut(.body(.byteBuffer(Self.body))), promise: nil)
+        context.write(wrapOutboundOut(.body(.byteBuffer(MalformedRequest.body))), promise: nil)
         let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
         context.writeAndFlush(wrapOutboundOut(.end(nil))).whenComplete { _ in bound.value.close(promise: nil) }
     }

@@ -61,7 +61,8 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
             mounts: description.mounts.map { .init(source: $0.source.filled(values), target: $0.target) },
             variables: description.environment.map { (name: $0.key, value: $0.value.filled(values)) },
             executionEnvironment: description.executionEnvironment, hasFramedLogs: description.framedLogs,
-            version: description.runtimeVersion)
+            version: description.runtimeVersion, cell: description.cell,
+            bootVariables: description.bootVariables ?? [])
         found.withLock { $0[id] = bundle }
         return bundle
     }

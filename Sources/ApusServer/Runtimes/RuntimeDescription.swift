@@ -1,3 +1,4 @@
+import ApusEngine
 import Foundation
 
 /// A runtime's data file: `Runtimes/FAMILY/ID.json`. A new version of a language is a new file.
@@ -30,6 +31,12 @@ struct RuntimeDescription: Decodable, Sendable {
     var executionEnvironment: String?
     var framedLogs: Bool
     var runtimeVersion: String
+
+    /// Absent for runtimes that cannot wait ahead of demand.
+    var cell: RuntimeBundle.Cell?
+
+    /// Prefixes of variables that cannot come by message; absent without ``cell``.
+    var bootVariables: [String]?
 
     static func read(_ file: URL) throws -> Self { try JSONDecoder().decode(Self.self, from: Data(contentsOf: file)) }
 }

@@ -3,24 +3,50 @@
 package import ApusWire
 
 extension Lambda {
+    package static let createAlias = Operation<CreateAliasRequest, AliasConfiguration>("CreateAlias")
     package static let createFunction = Operation<CreateFunctionRequest, FunctionConfiguration>("CreateFunction")
+    package static let deleteAlias = Operation<DeleteAliasRequest, EmptyShape>("DeleteAlias")
     package static let deleteFunction = Operation<DeleteFunctionRequest, DeleteFunctionResponse>("DeleteFunction")
+    package static let deleteFunctionConcurrency = Operation<
+        DeleteFunctionConcurrencyRequest, EmptyShape
+    >("DeleteFunctionConcurrency")
+    package static let deleteProvisionedConcurrencyConfig = Operation<
+        DeleteProvisionedConcurrencyConfigRequest, EmptyShape
+    >("DeleteProvisionedConcurrencyConfig")
     package static let getAccountSettings = Operation<
         GetAccountSettingsRequest, GetAccountSettingsResponse
     >("GetAccountSettings")
+    package static let getAlias = Operation<GetAliasRequest, AliasConfiguration>("GetAlias")
     package static let getFunction = Operation<GetFunctionRequest, GetFunctionResponse>("GetFunction")
+    package static let getFunctionConcurrency = Operation<
+        GetFunctionConcurrencyRequest, GetFunctionConcurrencyResponse
+    >("GetFunctionConcurrency")
     package static let getFunctionConfiguration = Operation<
         GetFunctionConfigurationRequest, FunctionConfiguration
     >("GetFunctionConfiguration")
+    package static let getProvisionedConcurrencyConfig = Operation<
+        GetProvisionedConcurrencyConfigRequest, GetProvisionedConcurrencyConfigResponse
+    >("GetProvisionedConcurrencyConfig")
     package static let invoke = Operation<InvocationRequest, InvocationResponse>("Invoke")
+    package static let listAliases = Operation<ListAliasesRequest, ListAliasesResponse>("ListAliases")
     package static let listFunctions = Operation<ListFunctionsRequest, ListFunctionsResponse>("ListFunctions")
+    package static let listProvisionedConcurrencyConfigs = Operation<
+        ListProvisionedConcurrencyConfigsRequest, ListProvisionedConcurrencyConfigsResponse
+    >("ListProvisionedConcurrencyConfigs")
     package static let listTags = Operation<ListTagsRequest, ListTagsResponse>("ListTags")
     package static let listVersionsByFunction = Operation<
         ListVersionsByFunctionRequest, ListVersionsByFunctionResponse
     >("ListVersionsByFunction")
     package static let publishVersion = Operation<PublishVersionRequest, FunctionConfiguration>("PublishVersion")
+    package static let putFunctionConcurrency = Operation<
+        PutFunctionConcurrencyRequest, Concurrency
+    >("PutFunctionConcurrency")
+    package static let putProvisionedConcurrencyConfig = Operation<
+        PutProvisionedConcurrencyConfigRequest, PutProvisionedConcurrencyConfigResponse
+    >("PutProvisionedConcurrencyConfig")
     package static let tagResource = Operation<TagResourceRequest, EmptyShape>("TagResource")
     package static let untagResource = Operation<UntagResourceRequest, EmptyShape>("UntagResource")
+    package static let updateAlias = Operation<UpdateAliasRequest, AliasConfiguration>("UpdateAlias")
     package static let updateFunctionCode = Operation<
         UpdateFunctionCodeRequest, FunctionConfiguration
     >("UpdateFunctionCode")
@@ -113,6 +139,71 @@ extension Lambda {
         }
     }
 
+    package struct AliasConfiguration: WireShape, Equatable {
+        package var aliasArn: String?
+        package var name: String?
+        package var functionVersion: String?
+        package var description: String?
+        package var routingConfig: AliasRoutingConfiguration?
+        package var revisionId: String?
+
+        package init(
+            aliasArn: String? = nil,
+            name: String? = nil,
+            functionVersion: String? = nil,
+            description: String? = nil,
+            routingConfig: AliasRoutingConfiguration? = nil,
+            revisionId: String? = nil
+        ) {
+            self.aliasArn = aliasArn
+            self.name = name
+            self.functionVersion = functionVersion
+            self.description = description
+            self.routingConfig = routingConfig
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.aliasArn = members.get("AliasArn")
+            self.name = members.get("Name")
+            self.functionVersion = members.get("FunctionVersion")
+            self.description = members.get("Description")
+            self.routingConfig = members.get("RoutingConfig")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("AliasArn", aliasArn)
+            members.set("Name", name)
+            members.set("FunctionVersion", functionVersion)
+            members.set("Description", description)
+            members.set("RoutingConfig", routingConfig)
+            members.set("RevisionId", revisionId)
+            return members.shapeValue
+        }
+    }
+
+    package struct AliasRoutingConfiguration: WireShape, Equatable {
+        package var additionalVersionWeights: WireMap<Double>?
+
+        package init(additionalVersionWeights: WireMap<Double>? = nil) {
+            self.additionalVersionWeights = additionalVersionWeights
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.additionalVersionWeights = members.get("AdditionalVersionWeights")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("AdditionalVersionWeights", additionalVersionWeights)
+            return members.shapeValue
+        }
+    }
+
     package struct CapacityProviderConfig: WireShape, Equatable {
         package var lambdaManagedInstancesCapacityProviderConfig: LambdaManagedInstancesCapacityProviderConfig?
 
@@ -150,6 +241,47 @@ extension Lambda {
         package var shapeValue: ShapeValue {
             var members = ShapeMembers()
             members.set("ReservedConcurrentExecutions", reservedConcurrentExecutions)
+            return members.shapeValue
+        }
+    }
+
+    package struct CreateAliasRequest: WireShape, Equatable {
+        package var functionName: String
+        package var name: String
+        package var functionVersion: String
+        package var description: String?
+        package var routingConfig: AliasRoutingConfiguration?
+
+        package init(
+            functionName: String,
+            name: String,
+            functionVersion: String,
+            description: String? = nil,
+            routingConfig: AliasRoutingConfiguration? = nil
+        ) {
+            self.functionName = functionName
+            self.name = name
+            self.functionVersion = functionVersion
+            self.description = description
+            self.routingConfig = routingConfig
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.name = members.get("Name") ?? ""
+            self.functionVersion = members.get("FunctionVersion") ?? ""
+            self.description = members.get("Description")
+            self.routingConfig = members.get("RoutingConfig")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Name", name)
+            members.set("FunctionVersion", functionVersion)
+            members.set("Description", description)
+            members.set("RoutingConfig", routingConfig)
             return members.shapeValue
         }
     }
@@ -339,6 +471,48 @@ extension Lambda {
         }
     }
 
+    package struct DeleteAliasRequest: WireShape, Equatable {
+        package var functionName: String
+        package var name: String
+
+        package init(functionName: String, name: String) {
+            self.functionName = functionName
+            self.name = name
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.name = members.get("Name") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Name", name)
+            return members.shapeValue
+        }
+    }
+
+    package struct DeleteFunctionConcurrencyRequest: WireShape, Equatable {
+        package var functionName: String
+
+        package init(functionName: String) {
+            self.functionName = functionName
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            return members.shapeValue
+        }
+    }
+
     package struct DeleteFunctionRequest: WireShape, Equatable {
         package var functionName: String
         package var qualifier: String?
@@ -377,6 +551,29 @@ extension Lambda {
         package var shapeValue: ShapeValue {
             var members = ShapeMembers()
             members.set("StatusCode", statusCode)
+            return members.shapeValue
+        }
+    }
+
+    package struct DeleteProvisionedConcurrencyConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String
+
+        package init(functionName: String, qualifier: String) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
             return members.shapeValue
         }
     }
@@ -925,6 +1122,67 @@ extension Lambda {
         }
     }
 
+    package struct GetAliasRequest: WireShape, Equatable {
+        package var functionName: String
+        package var name: String
+
+        package init(functionName: String, name: String) {
+            self.functionName = functionName
+            self.name = name
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.name = members.get("Name") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Name", name)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetFunctionConcurrencyRequest: WireShape, Equatable {
+        package var functionName: String
+
+        package init(functionName: String) {
+            self.functionName = functionName
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetFunctionConcurrencyResponse: WireShape, Equatable {
+        package var reservedConcurrentExecutions: Int?
+
+        package init(reservedConcurrentExecutions: Int? = nil) {
+            self.reservedConcurrentExecutions = reservedConcurrentExecutions
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.reservedConcurrentExecutions = members.get("ReservedConcurrentExecutions")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("ReservedConcurrentExecutions", reservedConcurrentExecutions)
+            return members.shapeValue
+        }
+    }
+
     package struct GetFunctionConfigurationRequest: WireShape, Equatable {
         package var functionName: String
         package var qualifier: String?
@@ -1008,6 +1266,75 @@ extension Lambda {
             members.set("Tags", tags)
             members.set("TagsError", tagsError)
             members.set("Concurrency", concurrency)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetProvisionedConcurrencyConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String
+
+        package init(functionName: String, qualifier: String) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetProvisionedConcurrencyConfigResponse: WireShape, Equatable {
+        package var requestedProvisionedConcurrentExecutions: Int?
+        package var availableProvisionedConcurrentExecutions: Int?
+        package var allocatedProvisionedConcurrentExecutions: Int?
+        package var status: String?
+        package var statusReason: String?
+        package var lastModified: String?
+
+        package init(
+            requestedProvisionedConcurrentExecutions: Int? = nil,
+            availableProvisionedConcurrentExecutions: Int? = nil,
+            allocatedProvisionedConcurrentExecutions: Int? = nil,
+            status: String? = nil,
+            statusReason: String? = nil,
+            lastModified: String? = nil
+        ) {
+            self.requestedProvisionedConcurrentExecutions = requestedProvisionedConcurrentExecutions
+            self.availableProvisionedConcurrentExecutions = availableProvisionedConcurrentExecutions
+            self.allocatedProvisionedConcurrentExecutions = allocatedProvisionedConcurrentExecutions
+            self.status = status
+            self.statusReason = statusReason
+            self.lastModified = lastModified
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.requestedProvisionedConcurrentExecutions = members.get("RequestedProvisionedConcurrentExecutions")
+            self.availableProvisionedConcurrentExecutions = members.get("AvailableProvisionedConcurrentExecutions")
+            self.allocatedProvisionedConcurrentExecutions = members.get("AllocatedProvisionedConcurrentExecutions")
+            self.status = members.get("Status")
+            self.statusReason = members.get("StatusReason")
+            self.lastModified = members.get("LastModified")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("RequestedProvisionedConcurrentExecutions", requestedProvisionedConcurrentExecutions)
+            members.set("AvailableProvisionedConcurrentExecutions", availableProvisionedConcurrentExecutions)
+            members.set("AllocatedProvisionedConcurrentExecutions", allocatedProvisionedConcurrentExecutions)
+            members.set("Status", status)
+            members.set("StatusReason", statusReason)
+            members.set("LastModified", lastModified)
             return members.shapeValue
         }
     }
@@ -1254,6 +1581,65 @@ extension Lambda {
         }
     }
 
+    package struct ListAliasesRequest: WireShape, Equatable {
+        package var functionName: String
+        package var functionVersion: String?
+        package var marker: String?
+        package var maxItems: Int?
+
+        package init(
+            functionName: String,
+            functionVersion: String? = nil,
+            marker: String? = nil,
+            maxItems: Int? = nil
+        ) {
+            self.functionName = functionName
+            self.functionVersion = functionVersion
+            self.marker = marker
+            self.maxItems = maxItems
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.functionVersion = members.get("FunctionVersion")
+            self.marker = members.get("Marker")
+            self.maxItems = members.get("MaxItems")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("FunctionVersion", functionVersion)
+            members.set("Marker", marker)
+            members.set("MaxItems", maxItems)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListAliasesResponse: WireShape, Equatable {
+        package var nextMarker: String?
+        package var aliases: [AliasConfiguration]?
+
+        package init(nextMarker: String? = nil, aliases: [AliasConfiguration]? = nil) {
+            self.nextMarker = nextMarker
+            self.aliases = aliases
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.nextMarker = members.get("NextMarker")
+            self.aliases = members.get("Aliases")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("NextMarker", nextMarker)
+            members.set("Aliases", aliases)
+            return members.shapeValue
+        }
+    }
+
     package struct ListFunctionsRequest: WireShape, Equatable {
         package var masterRegion: String?
         package var functionVersion: String?
@@ -1309,6 +1695,59 @@ extension Lambda {
             var members = ShapeMembers()
             members.set("NextMarker", nextMarker)
             members.set("Functions", functions)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListProvisionedConcurrencyConfigsRequest: WireShape, Equatable {
+        package var functionName: String
+        package var marker: String?
+        package var maxItems: Int?
+
+        package init(functionName: String, marker: String? = nil, maxItems: Int? = nil) {
+            self.functionName = functionName
+            self.marker = marker
+            self.maxItems = maxItems
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.marker = members.get("Marker")
+            self.maxItems = members.get("MaxItems")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Marker", marker)
+            members.set("MaxItems", maxItems)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListProvisionedConcurrencyConfigsResponse: WireShape, Equatable {
+        package var provisionedConcurrencyConfigs: [ProvisionedConcurrencyConfigListItem]?
+        package var nextMarker: String?
+
+        package init(
+            provisionedConcurrencyConfigs: [ProvisionedConcurrencyConfigListItem]? = nil,
+            nextMarker: String? = nil
+        ) {
+            self.provisionedConcurrencyConfigs = provisionedConcurrencyConfigs
+            self.nextMarker = nextMarker
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.provisionedConcurrencyConfigs = members.get("ProvisionedConcurrencyConfigs")
+            self.nextMarker = members.get("NextMarker")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("ProvisionedConcurrencyConfigs", provisionedConcurrencyConfigs)
+            members.set("NextMarker", nextMarker)
             return members.shapeValue
         }
     }
@@ -1437,6 +1876,57 @@ extension Lambda {
         }
     }
 
+    package struct ProvisionedConcurrencyConfigListItem: WireShape, Equatable {
+        package var functionArn: String?
+        package var requestedProvisionedConcurrentExecutions: Int?
+        package var availableProvisionedConcurrentExecutions: Int?
+        package var allocatedProvisionedConcurrentExecutions: Int?
+        package var status: String?
+        package var statusReason: String?
+        package var lastModified: String?
+
+        package init(
+            functionArn: String? = nil,
+            requestedProvisionedConcurrentExecutions: Int? = nil,
+            availableProvisionedConcurrentExecutions: Int? = nil,
+            allocatedProvisionedConcurrentExecutions: Int? = nil,
+            status: String? = nil,
+            statusReason: String? = nil,
+            lastModified: String? = nil
+        ) {
+            self.functionArn = functionArn
+            self.requestedProvisionedConcurrentExecutions = requestedProvisionedConcurrentExecutions
+            self.availableProvisionedConcurrentExecutions = availableProvisionedConcurrentExecutions
+            self.allocatedProvisionedConcurrentExecutions = allocatedProvisionedConcurrentExecutions
+            self.status = status
+            self.statusReason = statusReason
+            self.lastModified = lastModified
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionArn = members.get("FunctionArn")
+            self.requestedProvisionedConcurrentExecutions = members.get("RequestedProvisionedConcurrentExecutions")
+            self.availableProvisionedConcurrentExecutions = members.get("AvailableProvisionedConcurrentExecutions")
+            self.allocatedProvisionedConcurrentExecutions = members.get("AllocatedProvisionedConcurrentExecutions")
+            self.status = members.get("Status")
+            self.statusReason = members.get("StatusReason")
+            self.lastModified = members.get("LastModified")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionArn", functionArn)
+            members.set("RequestedProvisionedConcurrentExecutions", requestedProvisionedConcurrentExecutions)
+            members.set("AvailableProvisionedConcurrentExecutions", availableProvisionedConcurrentExecutions)
+            members.set("AllocatedProvisionedConcurrentExecutions", allocatedProvisionedConcurrentExecutions)
+            members.set("Status", status)
+            members.set("StatusReason", statusReason)
+            members.set("LastModified", lastModified)
+            return members.shapeValue
+        }
+    }
+
     package struct PublishVersionRequest: WireShape, Equatable {
         package var functionName: String
         package var codeSha256: String?
@@ -1474,6 +1964,102 @@ extension Lambda {
             members.set("Description", description)
             members.set("RevisionId", revisionId)
             members.set("PublishTo", publishTo)
+            return members.shapeValue
+        }
+    }
+
+    package struct PutFunctionConcurrencyRequest: WireShape, Equatable {
+        package var functionName: String
+        package var reservedConcurrentExecutions: Int
+
+        package init(functionName: String, reservedConcurrentExecutions: Int) {
+            self.functionName = functionName
+            self.reservedConcurrentExecutions = reservedConcurrentExecutions
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.reservedConcurrentExecutions = members.get("ReservedConcurrentExecutions") ?? 0
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("ReservedConcurrentExecutions", reservedConcurrentExecutions)
+            return members.shapeValue
+        }
+    }
+
+    package struct PutProvisionedConcurrencyConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String
+        package var provisionedConcurrentExecutions: Int
+
+        package init(functionName: String, qualifier: String, provisionedConcurrentExecutions: Int) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+            self.provisionedConcurrentExecutions = provisionedConcurrentExecutions
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier") ?? ""
+            self.provisionedConcurrentExecutions = members.get("ProvisionedConcurrentExecutions") ?? 0
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            members.set("ProvisionedConcurrentExecutions", provisionedConcurrentExecutions)
+            return members.shapeValue
+        }
+    }
+
+    package struct PutProvisionedConcurrencyConfigResponse: WireShape, Equatable {
+        package var requestedProvisionedConcurrentExecutions: Int?
+        package var allocatedProvisionedConcurrentExecutions: Int?
+        package var availableProvisionedConcurrentExecutions: Int?
+        package var status: String?
+        package var statusReason: String?
+        package var lastModified: String?
+
+        package init(
+            requestedProvisionedConcurrentExecutions: Int? = nil,
+            allocatedProvisionedConcurrentExecutions: Int? = nil,
+            availableProvisionedConcurrentExecutions: Int? = nil,
+            status: String? = nil,
+            statusReason: String? = nil,
+            lastModified: String? = nil
+        ) {
+            self.requestedProvisionedConcurrentExecutions = requestedProvisionedConcurrentExecutions
+            self.allocatedProvisionedConcurrentExecutions = allocatedProvisionedConcurrentExecutions
+            self.availableProvisionedConcurrentExecutions = availableProvisionedConcurrentExecutions
+            self.status = status
+            self.statusReason = statusReason
+            self.lastModified = lastModified
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.requestedProvisionedConcurrentExecutions = members.get("RequestedProvisionedConcurrentExecutions")
+            self.allocatedProvisionedConcurrentExecutions = members.get("AllocatedProvisionedConcurrentExecutions")
+            self.availableProvisionedConcurrentExecutions = members.get("AvailableProvisionedConcurrentExecutions")
+            self.status = members.get("Status")
+            self.statusReason = members.get("StatusReason")
+            self.lastModified = members.get("LastModified")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("RequestedProvisionedConcurrentExecutions", requestedProvisionedConcurrentExecutions)
+            members.set("AllocatedProvisionedConcurrentExecutions", allocatedProvisionedConcurrentExecutions)
+            members.set("AvailableProvisionedConcurrentExecutions", availableProvisionedConcurrentExecutions)
+            members.set("Status", status)
+            members.set("StatusReason", statusReason)
+            members.set("LastModified", lastModified)
             return members.shapeValue
         }
     }
@@ -1734,6 +2320,52 @@ extension Lambda {
             var members = ShapeMembers()
             members.set("Resource", resource)
             members.set("TagKeys", tagKeys)
+            return members.shapeValue
+        }
+    }
+
+    package struct UpdateAliasRequest: WireShape, Equatable {
+        package var functionName: String
+        package var name: String
+        package var functionVersion: String?
+        package var description: String?
+        package var routingConfig: AliasRoutingConfiguration?
+        package var revisionId: String?
+
+        package init(
+            functionName: String,
+            name: String,
+            functionVersion: String? = nil,
+            description: String? = nil,
+            routingConfig: AliasRoutingConfiguration? = nil,
+            revisionId: String? = nil
+        ) {
+            self.functionName = functionName
+            self.name = name
+            self.functionVersion = functionVersion
+            self.description = description
+            self.routingConfig = routingConfig
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.name = members.get("Name") ?? ""
+            self.functionVersion = members.get("FunctionVersion")
+            self.description = members.get("Description")
+            self.routingConfig = members.get("RoutingConfig")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Name", name)
+            members.set("FunctionVersion", functionVersion)
+            members.set("Description", description)
+            members.set("RoutingConfig", routingConfig)
+            members.set("RevisionId", revisionId)
             return members.shapeValue
         }
     }

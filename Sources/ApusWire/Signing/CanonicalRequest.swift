@@ -2,7 +2,7 @@
 enum CanonicalRequest {
     /// - Parameter isPresigned: leaves `X-Amz-Signature` out of the query.
     static func bytes(
-        _ head: some SignedHead, signedHeaders: String, payload: String, isS3: Bool, isPresigned: Bool
+        _ head: WireRequest, signedHeaders: String, payload: String, isS3: Bool, isPresigned: Bool
     ) -> [UInt8] {
         var text: [UInt8] = []
         text.reserveCapacity(1024)
@@ -12,22 +12,30 @@ enum CanonicalRequest {
         text.append(0x0A)
         appendQuery(head.query, isPresigned: isPresigned, &text)
         text.append(0x0A)
-        for name in signedHeaders.parts(at: ";", omittingEmpty: false) {
-            text.append(contentsOf: name.utf8)
+        var signedHeaders = signedHeaders
+        signedHeaders.withUTF8 { appendFields($0, of: head.headers, &text) }
+        text.append(0x0A)
+        text.append(contentsOf: signedHeaders.utf8)
+        text.append(0x0A)
+        text.append(contentsOf: payload.utf8)
+        return text
+    }
+
+    /// - Parameter names: joined by semicolons.
+    private static func appendFields(
+        _ names: UnsafeBufferPointer<UInt8>, of headers: WireHeaders, _ text: inout [UInt8]
+    ) {
+        for name in names.split(separator: UInt8(ascii: ";"), omittingEmptySubsequences: false) {
+            text.append(contentsOf: name)
             text.append(UInt8(ascii: ":"))
             var isFirst = true
-            head.forEachValue(of: String(name)) { value in
+            headers.forEachValue(of: UnsafeBufferPointer(rebasing: name)) { value in
                 if !isFirst { text.append(UInt8(ascii: ",")) }
                 isFirst = false
                 appendCollapsed(value, &text)
             }
             text.append(0x0A)
         }
-        text.append(0x0A)
-        text.append(contentsOf: signedHeaders.utf8)
-        text.append(0x0A)
-        text.append(contentsOf: payload.utf8)
-        return text
     }
 
     /// S3 signs the path encoded once; everyone else without dot segments and double slashes, and encoded again.
@@ -93,10 +101,10 @@ enum CanonicalRequest {
     }
 
     /// Without space at the ends, and with one space for any run of spaces.
-    private static func appendCollapsed(_ value: String, _ text: inout [UInt8]) {
+    private static func appendCollapsed(_ value: UnsafeRawBufferPointer, _ text: inout [UInt8]) {
         let start = text.count
         var pendsSpace = false
-        for byte in value.utf8 {
+        for byte in value {
             if byte == 0x20 || (byte >= 0x09 && byte <= 0x0D) {
                 pendsSpace = text.count > start
             } else {

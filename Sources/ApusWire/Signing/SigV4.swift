@@ -22,15 +22,15 @@ package enum SigV4 {
     /// Reads the claim of a request.
     ///
     /// - Returns: nil when the request is not signed at all.
-    package static func parse(_ head: some SignedHead) throws(SigV4Flaw) -> SigV4Claim? {
-        if let authorization = head.first("authorization") { return try header(authorization, head) }
+    package static func parse(_ head: WireRequest) throws(SigV4Flaw) -> SigV4Claim? {
+        if let authorization = head.headers["authorization"] { return try header(authorization, head) }
         guard head.query.utf8.count > 16, head.query.contains("X-Amz-") else { return nil }
         let parameters = Percent.query(head.query)
         guard let algorithm = parameters.first(where: { $0.name == "X-Amz-Algorithm" })?.value else { return nil }
         return try presigned(algorithm, parameters, head)
     }
 
-    private static func header(_ text: String, _ head: some SignedHead) throws(SigV4Flaw) -> SigV4Claim {
+    private static func header(_ text: String, _ head: WireRequest) throws(SigV4Flaw) -> SigV4Claim {
         let parts = text.parts(at: " ", most: 1)
         guard parts.first.map({ $0.isSame(algorithm) }) == true else {
             throw .incomplete("Unsupported AWS 'algorithm': '\(parts.first ?? "")'.")
@@ -66,14 +66,14 @@ package enum SigV4 {
             }
             throw .incomplete("\(flaws.joined(separator: " ")) Authorization=\(text)")
         }
-        let word = head.first("x-amz-content-sha256")
+        let word = head.headers["x-amz-content-sha256"]
         return try claim(
-            credential, signedHeaders, signature, .header, date, head.first("x-amz-security-token"), word,
+            credential, signedHeaders, signature, .header, date, head.headers["x-amz-security-token"], word,
             try payload(word))
     }
 
-    private static func dateHeader(_ head: some SignedHead) throws(SigV4Flaw) -> (text: String, time: Timestamp)? {
-        guard let text = head.first("x-amz-date") ?? head.first("date") else { return nil }
+    private static func dateHeader(_ head: WireRequest) throws(SigV4Flaw) -> (text: String, time: Timestamp)? {
+        guard let text = head.headers["x-amz-date"] ?? head.headers["date"] else { return nil }
         if let time = CivilTime.timestamp(amzDate: text) { return (text, time) }
         guard let time = TimestampText.parse(text, .rfc822) else { throw badDate(text) }
         return (time.civil.amzDate, time)
@@ -85,7 +85,7 @@ package enum SigV4 {
     }
 
     private static func presigned(
-        _ algorithm: String, _ parameters: [(name: String, value: String)], _ head: some SignedHead
+        _ algorithm: String, _ parameters: [(name: String, value: String)], _ head: WireRequest
     ) throws(SigV4Flaw) -> SigV4Claim {
         func value(_ name: String) -> String? { parameters.first { $0.name == name }?.value }
         guard algorithm == SigV4.algorithm else { throw .badQuery("Unsupported AWS 'algorithm': '\(algorithm)'.") }
@@ -109,12 +109,12 @@ package enum SigV4 {
             }
             expires = seconds
         }
-        let word = value("X-Amz-Content-Sha256") ?? head.first("x-amz-content-sha256")
+        let word = value("X-Amz-Content-Sha256") ?? head.headers["x-amz-content-sha256"]
         let service = credential.parts(at: "/", omittingEmpty: false).dropLast().last ?? ""
         let payload = word == nil && isS3(service) ? SigV4Claim.Payload.unsigned : try payload(word)
         return try claim(
             credential[...], signedHeaders[...], signature[...], .presigned(expires: expires), (date, time),
-            value("X-Amz-Security-Token") ?? head.first("x-amz-security-token"),
+            value("X-Amz-Security-Token") ?? head.headers["x-amz-security-token"],
             word ?? (payload == .unsigned ? "UNSIGNED-PAYLOAD" : nil), payload)
     }
 
@@ -176,7 +176,7 @@ package enum SigV4 {
     ///   - body: as it came.
     /// - Returns: the body to work with, out of its chunks if it was in chunks, and its trailing fields.
     package static func verify(
-        _ claim: SigV4Claim, _ head: some SignedHead, body: ByteBuffer, key: SigningKey, now: Timestamp
+        _ claim: SigV4Claim, _ head: WireRequest, body: ByteBuffer, key: SigningKey, now: Timestamp
     ) throws(SigV4Flaw) -> (body: ByteBuffer, trailers: [(name: String, value: String)]) {
         try checkTime(claim, now)
         var word = claim.payloadWord
@@ -189,10 +189,10 @@ package enum SigV4 {
         guard isEqual(expected, claim.signature) else { throw .mismatch }
         switch claim.payload {
         case .body, .hash, .unsigned: return (body, [])
-        case .unsignedChunks: return try AWSChunked.decode(body, expected: head.first(AWSChunked.lengthField), nil)
+        case .unsignedChunks: return try AWSChunked.decode(body, expected: head.headers[AWSChunked.lengthField], nil)
         case .signedChunks(let trailer):
             let signer = AWSChunked.Signer(claim: claim, key: key, hasTrailer: trailer)
-            return try AWSChunked.decode(body, expected: head.first(AWSChunked.lengthField), signer)
+            return try AWSChunked.decode(body, expected: head.headers[AWSChunked.lengthField], signer)
         }
     }
 
@@ -222,7 +222,7 @@ package enum SigV4 {
 
     /// The signature that a request ought to have, 64 lower-case hexadecimal digits.
     static func signature(
-        _ claim: SigV4Claim, _ head: some SignedHead, payload: String, _ key: SigningKey
+        _ claim: SigV4Claim, _ head: WireRequest, payload: String, _ key: SigningKey
     ) -> [UInt8] {
         let isPresigned = claim.form != .header
         let canonical = CanonicalRequest.bytes(

@@ -1,36 +1,5 @@
 package import ApusModel
 
-/// What a signature covers of a request's head; the fast path gives it without making a ``WireRequest``.
-package protocol SignedHead {
-    var method: String { get }
-
-    /// As sent, without the query.
-    var path: String { get }
-
-    /// As sent, without the `?`.
-    var query: String { get }
-
-    /// Calls `body` with each value of a field, in order.
-    ///
-    /// - Parameter name: in lower case.
-    func forEachValue(of name: String, _ body: (String) -> Void)
-}
-
-extension SignedHead {
-    /// The first value of a field.
-    func first(_ name: String) -> String? {
-        var found: String?
-        forEachValue(of: name) { if found == nil { found = $0 } }
-        return found
-    }
-}
-
-extension WireRequest: SignedHead {
-    package func forEachValue(of name: String, _ body: (String) -> Void) {
-        for field in headers.fields where field.name.matchesHeader(name) { body(field.value) }
-    }
-}
-
 /// Who signed a request, and how, by its own words; nothing of it is verified.
 package struct SigV4Claim: Sendable, Equatable {
     package enum Form: Sendable, Equatable {

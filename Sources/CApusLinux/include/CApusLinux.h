@@ -15,7 +15,7 @@
  */
 int capus_drop_capabilities(void);
 
-/* Starts the program with one end of a new SOCK_SEQPACKET pair as descriptor 3. Returns the other end. */
+/* Starts the launcher's keeper with one end of a new SOCK_SEQPACKET pair as descriptor 3. Returns the other end. */
 int capus_spawn_launcher(const char *path, pid_t *pid);
 
 /* Sends one packet with at most 16 descriptors, which stay open here. -EAGAIN when the peer's buffer is full. */
@@ -50,6 +50,15 @@ int capus_open_pipe(int ends[2]);
 
 /* An eventfd, non-blocking: 8-byte writes add to a counter, a read empties it. */
 int capus_open_event(void);
+
+int capus_open_epoll(void);
+
+/* Has the descriptor reported by its number when it is readable or, `urgent`, when a kernel file has changed (POLLPRI). */
+int capus_epoll_add(int epoll, int descriptor, int urgent, uint64_t number);
+int capus_epoll_remove(int epoll, int descriptor);
+
+/* Waits, -1: without end. Returns how many `numbers` were written, at most 64. */
+int capus_epoll_wait(int epoll, uint64_t *numbers, int capacity, int milliseconds);
 
 /* Names the calling thread, up to 15 bytes. */
 void capus_name_thread(const char *name);

@@ -1,3 +1,4 @@
+import ApusModel
 import ApusWire
 import Crypto
 
@@ -7,7 +8,7 @@ enum Secrets {
 
     /// - Parameter prefix: `AKIA` for lasting keys, `ASIA` for temporary ones.
     static func accessKeyID(_ prefix: String) -> String {
-        var generator = SystemRandomNumberGenerator()
+        var generator = PooledRandom()
         return prefix + String((0..<16).map { _ in alphabet[Int.random(in: 0..<32, using: &generator)] })
     }
 
@@ -22,7 +23,7 @@ enum Secrets {
     }
 
     private static func random(_ count: Int) -> [UInt8] {
-        var generator = SystemRandomNumberGenerator()
+        var generator = PooledRandom()
         return (0..<count).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
     }
 }

@@ -28,9 +28,9 @@ package struct LogRetention: Service {
     func trim() async throws {
         for scope in try await groups.records.scopes() {
             for group in try await groups.records.list(scope) {
-                guard let days = group.value.retention else { continue }
-                let limit = time.wall + .seconds(-86_400 * days)
-                try await groups.store.trim(groups.log(group.key, scope), before: limit)
+                guard let oldest = group.value.oldest(at: time.wall) else { continue }
+                // Readers pass over what has expired in a row that also holds younger events.
+                try await groups.store.trim(groups.log(group.key, scope), before: LogRow.time(holding: oldest))
             }
         }
     }

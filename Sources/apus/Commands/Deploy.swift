@@ -41,6 +41,9 @@ struct Deploy: ClientJob {
     @Option(help: ArgumentHelp("The role that the function runs as.", valueName: "arn"))
     var role: String?
 
+    @Flag(inversion: .prefixedNo, help: "Fork environments from one that has run the init (tag apus:snapshot).")
+    var snapshot: Bool?
+
     @OptionGroup var client: ClientOptions
 
     /// What AWS takes in one request.
@@ -56,7 +59,7 @@ struct Deploy: ClientJob {
         let deployment = Deployment(context: context, name: name, bytes: bytes)
         let outcome: Deployment.Outcome
         if let existing = try await context.configuration(of: name) {
-            outcome = try await deployment.update(existing, try changes(existing))
+            outcome = try await deployment.update(existing, try changes(existing), startsFromSnapshot: snapshot)
         } else {
             let code = try guess(path)
             let role = role ?? "arn:aws:iam::\(context.settings.account):role/lambda"
@@ -64,7 +67,8 @@ struct Deploy: ClientJob {
                 Lambda.CreateFunctionRequest(
                     functionName: name, runtime: code.runtime, role: role, handler: code.handler,
                     code: Lambda.FunctionCode(zipFile: bytes), timeout: try seconds(), memorySize: memory,
-                    environment: variables.isEmpty ? nil : .init(variables: try environment([:]))))
+                    environment: variables.isEmpty ? nil : .init(variables: try environment([:])),
+                    tags: snapshot == true ? Deployment.snapshotTags : nil))
         }
         report(outcome, isJSON: context.isJSON)
     }

@@ -21,6 +21,8 @@ struct Command {
         return text
     }
 
+    func run() throws { _ = try output() }
+
     /// Starts it with pipes for input and output.
     func start() throws -> Running {
         let (input, output) = (Foundation.Pipe(), Foundation.Pipe())

@@ -11,6 +11,7 @@ enum HostFeature: String {
     case memoryLimit = "a writable memory cgroup"
     case cpuLimit = "a writable cpu cgroup"
     case processLimit = "a writable pids cgroup"
+    case freezer = "a writable freezer cgroup"
 
     static let linux: [HostFeature] = [.root, .launcher, .python]
     static let network: [HostFeature] = linux + [.namespaces, .nft]
@@ -32,7 +33,7 @@ enum HostFeature: String {
         ["/usr/sbin", "/sbin", "/usr/bin", "/bin"].map { "\($0)/\(tool)" }.first { access($0, X_OK) == 0 }
     }
 
-    private var isPresent: Bool {
+    var isPresent: Bool {
         switch self {
         case .root: geteuid() == 0
         case .launcher: access(HostFeature.launcherPath, X_OK) == 0
@@ -42,11 +43,12 @@ enum HostFeature: String {
         case .memoryLimit: HostFeature.hasController("memory")
         case .cpuLimit: HostFeature.hasController("cpu")
         case .processLimit: HostFeature.hasController("pids")
+        case .freezer: HostFeature.hasController("freezer") || HostFeature.hasController("memory", version: 2)
         }
     }
 
     /// A hierarchy of v1, or a controller that v2 offers.
-    private static func hasController(_ name: String) -> Bool {
+    private static func hasController(_ name: String, version: Int? = nil) -> Bool {
         let mounts = (try? String(contentsOfFile: "/proc/self/mounts", encoding: .utf8)) ?? ""
         let first = mounts.split(separator: "\n").contains { line in
             let fields = line.split(separator: " ")
@@ -54,6 +56,6 @@ enum HostFeature: String {
                 && fields[3].split(separator: ",").contains(Substring(name))
         }
         let second = (try? String(contentsOfFile: "/sys/fs/cgroup/cgroup.controllers", encoding: .utf8)) ?? ""
-        return first || second.split(whereSeparator: \.isWhitespace).contains(Substring(name))
+        return version != 2 && first || second.split(whereSeparator: \.isWhitespace).contains(Substring(name))
     }
 }

@@ -15,11 +15,14 @@ enum LauncherPeer {
 
         class Launcher:
             def __init__(self):
-                self.socket, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+                keeper, far = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
                 # Standard output goes along: who reads it sees when the launcher has ended.
                 path = os.environ["APUS_LAUNCHER"]
                 self.process = os.posix_spawn(path, [path], {}, file_actions=[(os.POSIX_SPAWN_DUP2, far.fileno(), 3)])
                 far.close()
+                # The keeper hands over the socket of the launcher proper.
+                _, descriptors, _, _ = socket.recv_fds(keeper, 64, 1)
+                self.socket = socket.socket(fileno=descriptors[0])
                 self.socket.settimeout(30)
                 self.number = 0
 
@@ -49,18 +52,21 @@ enum LauncherPeer {
                 error, length = struct.unpack_from("<II", data)
                 return error, data[8:8 + length].decode(), data[9 + length:], received
 
-            def hello(self, instance, sources, version=1, init=199999, targets=()):
-                return self.ask(1, u32(version) + text(instance) + u32(init) + u32(0) + texts(sources) + texts(list(targets)))
+            def hello(self, instance, sources, version=2, init=199999, targets=()):
+                return self.ask(1, u32(version) + text(instance) + u32(init) + u32(0) + u64(0) + texts(sources)
+                    + texts(list(targets)))
 
-            def prepare(self):
-                error, _, fields, descriptors = self.ask(2)
+            def prepare(self, purpose=0):
+                error, _, fields, descriptors = self.ask(2, u32(purpose))
                 assert error == 0, error
                 return struct.unpack_from("<I", fields)[0], descriptors
 
-            def start(self, slot, code, uid=200000, gid=200000, kind=3, descriptors=(), targets=("/opt",), arguments=None,
-                    variables=()):
-                fields = u32(slot) + text("env") + u32(uid) + u32(gid) + u64(128 << 20) + u64(-1) + u64(8 << 20) + u32(64)
-                fields += u32(64) + text(code) + u32(len(targets)) + b"".join(text(code) + text(t) for t in targets)
+            def place(self, code, targets=("/opt",)):
+                return (u64(128 << 20) + u64(-1) + u64(8 << 20) + u32(64) + u32(64) + text(code) + u32(len(targets))
+                    + b"".join(text(code) + text(t) for t in targets))
+
+            def start(self, slot, code, kind=3, flags=0, descriptors=(), targets=("/opt",), arguments=None, variables=()):
+                fields = u32(slot) + text("env") + u32(flags) + self.place(code, targets)
                 fields += texts(arguments or ["/usr/bin/python3", "-I", "-S", "/var/task/main.py"]) + texts(list(variables))
                 return self.ask(kind, fields, descriptors)
 

@@ -53,6 +53,20 @@ final class RouterNetwork {
         return try Command(HostFeature.find("nsenter")!, enter).output()
     }
 
+    /// Those of environments, in the host namespace.
+    func interfaces() throws -> [String] {
+        let links = try onHost(HostFeature.find("ip")!, ["-o", "link"])
+        return links.split(separator: "\n").map(String.init).filter { $0.contains(": ap") }
+    }
+
+    /// The kernel removes an interface some time after its namespace.
+    func waitForInterfaces(atMost count: Int) async throws {
+        for _ in 0..<300 {
+            if try interfaces().count <= count { return }
+        }
+        throw DeadlineMissed(description: "interfaces left: \(try interfaces())")
+    }
+
     /// Tries TCP connections, all at once, and says how each went after at most a second.
     static let connecting = """
         import select, time

@@ -21,14 +21,21 @@ final class SandboxHost: Sendable {
         var instance = "test-\(UInt32.random(in: 0 ... .max))"
         var launcher = HostFeature.launcherPath
         var pool = 0
+        /// Of all environments together; nil for the default.
+        var memory: Int?
     }
 
     let kind: DriverKind
     let folder: String
     let driver: any SandboxDriver
     let instance: String
-    /// The launcher's pid; 0 for the process driver.
-    let launcher: pid_t
+    /// The keeper's pid; 0 for the process driver.
+    let keeper: pid_t
+    /// The launcher's pid; another one after it was killed.
+    var launcher: pid_t {
+        let children = try? String(contentsOfFile: "/proc/\(keeper)/task/\(keeper)/children", encoding: .utf8)
+        return children?.split(separator: " ").first.flatMap { pid_t($0) } ?? 0
+    }
 
     private init(_ kind: DriverKind, _ options: Options) throws {
         self.kind = kind
@@ -37,11 +44,11 @@ final class SandboxHost: Sendable {
         try FileManager.default.createDirectory(atPath: "\(folder)/code", withIntermediateDirectories: true)
         if kind == .process {
             driver = try ProcessDriver(folder: "\(folder)/process", endpoint: "http://127.0.0.1:9")
-            launcher = 0
+            keeper = 0
             return
         }
         do {
-            (driver, launcher) = try SandboxHost.linux(options, folder)
+            (driver, keeper) = try SandboxHost.linux(options, folder)
         } catch {
             try? FileManager.default.removeItem(atPath: folder)
             throw error
@@ -55,6 +62,8 @@ final class SandboxHost: Sendable {
         settings.mountPoints = ["/srv/extra"]
         settings.network = options.network
         settings.pool = options.pool
+        settings.forkPool = options.pool
+        if let memory = options.memory { settings.memory = memory }
         return (try LinuxDriver(launcher, settings), process)
     }
 
@@ -72,19 +81,20 @@ final class SandboxHost: Sendable {
     }
 
     /// A folder with one Python program, `main.py`.
-    func code(_ program: String) throws -> String {
+    func code(_ program: String) throws -> String { try folder(with: ProbeProgram.prelude + program, named: "main.py") }
+
+    func folder(with text: String, named name: String) throws -> String {
         let path = "\(folder)/code/\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: path, withIntermediateDirectories: true)
-        try (ProbeProgram.prelude + program).write(toFile: "\(path)/main.py", atomically: false, encoding: .utf8)
+        try text.write(toFile: "\(path)/\(name)", atomically: false, encoding: .utf8)
         return path
     }
 
     func specification(
-        _ program: String, owner: String = "one", variables: [String: String] = [:]
+        _ program: String, variables: [String: String] = [:]
     ) throws -> SandboxSpecification {
         SandboxSpecification(
             id: "env-\(UInt32.random(in: 0 ... .max))",
-            owner: FunctionKey(scope: Scope(account: .standard, region: .standard), name: owner),
             code: try code(program), mounts: [],
             arguments: ["/usr/bin/python3", "-I", "-S", "/var/task/main.py"],
             variables: variables.map { (name: $0.key, value: $0.value) } + [(name: "PATH", value: "/usr/bin")],
@@ -99,10 +109,10 @@ final class SandboxHost: Sendable {
 
     /// Starts the program, hands it to `body`, and closes it whatever happens.
     func run(
-        _ program: String, owner: String = "one", variables: [String: String] = [:],
+        _ program: String, variables: [String: String] = [:],
         change: (inout SandboxSpecification) -> Void = { _ in }, _ body: (RunningSandbox) async throws -> Void
     ) async throws {
-        var specification = try specification(program, owner: owner, variables: variables)
+        var specification = try specification(program, variables: variables)
         change(&specification)
         let running = try await start(specification)
         let result: Result<Void, any Error>
@@ -127,14 +137,54 @@ final class SandboxHost: Sendable {
         return findings
     }
 
+    /// Waits until so many groups have come to a stop.
+    func waitForFrozen(_ count: Int) async throws {
+        let instance = self.instance
+        try await offload {
+            for _ in 0..<3000 {
+                if try ControlGroups.frozen(instance: instance) == count { return }
+                usleep(1000)
+            }
+            throw DeadlineMissed(description: "\(count) frozen groups: not within 3 s")
+        }
+    }
+
+    /// What is charged to the instance, in bytes.
+    func memoryOfAll() throws -> Int {
+        let texts = try groups().filter { $0.hasSuffix("apus-\(instance)") }.compactMap {
+            (try? String(contentsOfFile: "\($0)/memory.usage_in_bytes", encoding: .utf8))
+                ?? (try? String(contentsOfFile: "\($0)/memory.current", encoding: .utf8))
+        }
+        return try #require(texts.first.flatMap { Int($0.dropLast()) })
+    }
+
     /// The instance's control group directories, at any depth of any hierarchy.
     func groups() throws -> [String] { try ControlGroups.find(instance: instance) }
 }
 
 enum ControlGroups {
     static func find(instance: String) throws -> [String] {
-        let arguments = ["/sys/fs/cgroup", "-type", "d", "-path", "*/apus-\(instance)*"]
-        return try Command("/usr/bin/find", arguments).output().split(separator: "\n").map(String.init).sorted()
+        // Groups of other servers go while it looks, which it takes for a failure.
+        let search = "find /sys/fs/cgroup -type d -path '*/apus-\(instance)*' 2>/dev/null; true"
+        return try Command("/bin/sh", ["-c", search]).output().split(separator: "\n").map(String.init).sorted()
+    }
+
+    /// What freezes when written to a slot's descriptor; empty where nothing does.
+    static let freezeWord =
+        HostFeature.freezer.isPresent ? access("/sys/fs/cgroup/cgroup.controllers", F_OK) == 0 ? "1" : "FROZEN" : ""
+
+    static func frozen(instance: String) throws -> Int {
+        try find(instance: instance).count { group in
+            let first = try? String(contentsOfFile: "\(group)/freezer.state", encoding: .utf8)
+            let second = try? String(contentsOfFile: "\(group)/cgroup.events", encoding: .utf8)
+            return first == "FROZEN\n" || second?.contains("frozen 1") == true
+        }
+    }
+
+    /// Whether the process has not ended, reaped or not.
+    static func lives(_ process: pid_t) -> Bool {
+        let status = (try? String(contentsOfFile: "/proc/\(process)/stat", encoding: .utf8)) ?? ""
+        return !status.isEmpty && !status.contains(") Z ") && !status.contains(") X ")
     }
 
     /// The host's pids of everything below the groups.
@@ -142,4 +192,16 @@ enum ControlGroups {
         let lists = groups.map { (try? String(contentsOfFile: "\($0)/cgroup.procs", encoding: .utf8)) ?? "" }
         return Set(lists.flatMap { $0.split(separator: "\n").compactMap { pid_t($0) } }).sorted()
     }
+}
+
+/// A process as the host sees it.
+enum HostProcess {
+    /// A number of its status file, such as `Uid`.
+    static func number(_ name: String, of process: pid_t) throws -> Int {
+        let status = try String(contentsOfFile: "/proc/\(process)/status", encoding: .utf8)
+        let line = try #require(status.split(separator: "\n").first { $0.hasPrefix("\(name):") })
+        return try #require(Int(line.split(separator: "\t")[1]))
+    }
+
+    static func user(_ process: pid_t) throws -> Int { try number("Uid", of: process) }
 }

@@ -78,7 +78,8 @@ extension LogsService {
                     creationTime: Int(max(stream.first, group.value.created).milliseconds),
                     firstEventTimestamp: Int(stream.first.milliseconds),
                     lastEventTimestamp: Int(stream.last.milliseconds),
-                    lastIngestionTime: Int(stream.last.milliseconds), uploadSequenceToken: LogToken.text(.forward, 0),
+                    lastIngestionTime: Int(stream.last.milliseconds),
+                    uploadSequenceToken: LogToken.text(.forward, .start),
                     arn: "\(arn):log-stream:\(stream.tag)", storedBytes: 0)
             }, nextToken: rest.count > limit ? page.last.map { LogToken.text(name: $0.tag) } : nil)
     }

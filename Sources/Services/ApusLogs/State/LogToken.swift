@@ -1,5 +1,4 @@
 import ApusModel
-import ApusStore
 import ApusWire
 
 /// Tokens of the readers: a name in a list, or a place in a log, and for GetLogEvents the direction.
@@ -18,30 +17,32 @@ enum LogToken {
         return name
     }
 
-    static func text(_ direction: Direction, _ sequence: Int64) -> String {
-        "\(direction.rawValue)/\(padded(sequence))/s"
+    static func text(_ direction: Direction, _ place: EventPlace) -> String {
+        "\(direction.rawValue)/\(padded(place.number))/s"
     }
 
-    static func direction(_ token: String) throws(Fault) -> (Direction, Int64) {
+    static func direction(_ token: String) throws(Fault) -> (Direction, EventPlace) {
         let parts = token.split(separator: "/")
         guard parts.count == 3, parts[2] == "s", let direction = Direction(rawValue: String(parts[0])),
-            let sequence = Int64(parts[1]), sequence >= 0
+            let place = Int64(parts[1]).flatMap(EventPlace.init(number:))
         else { throw LogsFaults.badToken }
-        return (direction, sequence)
+        return (direction, place)
     }
 
-    static func text(_ position: LogPosition) -> String { "\(position.time.nanoseconds).\(position.sequence)" }
+    static func text(_ position: EventPosition) -> String {
+        "\(position.time.nanoseconds).\(position.place.number)"
+    }
 
-    static func position(_ token: String) throws(Fault) -> LogPosition {
+    static func position(_ token: String) throws(Fault) -> EventPosition {
         let parts = token.split(separator: ".")
-        guard parts.count == 2, let time = Int64(parts[0]), let sequence = Int64(parts[1]) else {
-            throw LogsFaults.badToken
-        }
-        return LogPosition(time: Timestamp(nanoseconds: time), sequence: sequence)
+        guard parts.count == 2, let time = Int64(parts[0]),
+            let place = Int64(parts[1]).flatMap(EventPlace.init(number:))
+        else { throw LogsFaults.badToken }
+        return EventPosition(time: Timestamp(nanoseconds: time), place: place)
     }
 
     /// An event's id: digits that no other event of the group has.
-    static func eventID(_ event: LogEvent) -> String { padded(event.time.nanoseconds) + padded(event.sequence) }
+    static func eventID(_ event: LogEvent) -> String { padded(event.time.nanoseconds) + padded(event.place.number) }
 
     private static func padded(_ number: Int64) -> String {
         let digits = String(number)

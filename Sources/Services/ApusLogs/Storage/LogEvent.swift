@@ -1,27 +1,24 @@
 import ApusModel
-import ApusStore
 
-/// One event as it lies in the store: when it came (8 bytes, ms since 1970, little-endian), then its text.
+/// One line of a stream.
 struct LogEvent {
-    var sequence: Int64
+    var place: EventPlace
     var stream: String
     var time: Timestamp
+
+    /// When it came, in milliseconds since 1970.
     var ingested: Int
     var message: String
 
-    init(_ record: LogRecord) {
-        sequence = record.sequence
-        stream = record.tag
-        time = record.time
-        ingested = record.payload.prefix(8).reversed().reduce(0) { $0 << 8 | Int($1) }
-        message = String(decoding: record.payload.dropFirst(8), as: UTF8.self)
+    init(place: EventPlace, stream: String, time: Timestamp, ingested: Int, line: ArraySlice<UInt8>) {
+        self.place = place
+        self.stream = stream
+        self.time = time
+        self.ingested = ingested
         // An event is a line; its line feed is not part of it.
-        if message.utf8.last == 0x0A, message.utf8.count > 1 { message.unicodeScalars.removeLast() }
+        let hasLineFeed = line.last == 0x0A && line.count > 1
+        message = String(decoding: hasLineFeed ? line.dropLast() : line, as: UTF8.self)
     }
 
-    static func payload(_ message: [UInt8], ingested: Timestamp) -> [UInt8] {
-        withUnsafeBytes(of: ingested.milliseconds.littleEndian) { Array($0) } + message
-    }
-
-    var position: LogPosition { LogPosition(time: time, sequence: sequence) }
+    var position: EventPosition { EventPosition(time: time, place: place) }
 }

@@ -14,6 +14,9 @@ struct LogGroupRecord: Record {
         self.retention = retention
     }
 
+    /// Events before it have expired; nil when none does.
+    func oldest(at now: Timestamp) -> Timestamp? { retention.map { now + .seconds(-86_400 * $0) } }
+
     init?(stored: ShapeValue) {
         let members = ShapeMembers(stored)
         guard let created: Timestamp = members.get("created") else { return nil }

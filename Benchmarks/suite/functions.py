@@ -1,0 +1,81 @@
+"""The functions that are measured."""
+
+import dataclasses
+import functools
+import io
+import shutil
+import subprocess
+import zipfile
+
+from .native import program
+from .paths import PYTHON, ROOT
+
+
+@dataclasses.dataclass(frozen=True)
+class Function:
+    runtime: str
+    handler: str
+    package: bytes
+
+
+def package(files):
+    """A zip of names and bytes; everything in it may be executed."""
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        for name, content in files.items():
+            entry = zipfile.ZipInfo(name)
+            entry.external_attr = 0o755 << 16
+            archive.writestr(entry, content)
+    return buffer.getvalue()
+
+
+@functools.cache
+def python_runtime():
+    version = subprocess.run([PYTHON, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    return "python" + ".".join(version.split(".")[:2])
+
+
+def python(source, runtime=None):
+    return Function(runtime or python_runtime(), "app.handler", package({"app.py": source}))
+
+
+def hello_python():
+    """Examples/hello."""
+    files = {path.name: path.read_bytes() for path in (ROOT / "Examples/hello").glob("*.py")}
+    return Function(python_runtime(), "app.handler", package(files))
+
+
+def hello_node():
+    """None where there is no Node that Apus has a runtime for."""
+    node = shutil.which("node")
+    if node is None:
+        return None
+    major = subprocess.run([node, "--version"], capture_output=True, text=True, check=True).stdout.lstrip("v").split(".")[0]
+    if not (ROOT / f"Runtimes/node/nodejs{major}.x.json").exists():
+        major = "22"  # the runtime says which Node it finds
+    source = b'exports.handler = async () => "hello"\n'
+    return Function(f"nodejs{major}.x", "app.handler", package({"app.js": source}))
+
+
+def hello_custom():
+    """A static C program."""
+    binary = program("runtime", "-static").read_bytes()
+    return Function("provided.al2023", "none", package({"bootstrap": binary}))
+
+
+def sleeping(seconds):
+    return python(f"import time\n\ndef handler(event, context):\n    time.sleep({seconds})\n    return 'hello'\n")
+
+
+def snapstart_runtime():
+    """A Python that SnapStart is for, and the server's arguments where the machine's own has to answer to its name."""
+    own = python_runtime()
+    if int(own.removeprefix("python3.")) >= 12:
+        return own, []
+    return "python3.12", ["--runtime-map", f"python3.12={own}"]
+
+
+def slow_to_start(seconds):
+    """Its init takes so long."""
+    source = f"import time\n\ntime.sleep({seconds})\n\ndef handler(event, context):\n    return 'hello'\n"
+    return python(source, snapstart_runtime()[0])

@@ -1,0 +1,207 @@
+package import ApusModel
+
+/// The life of one environment. Pure: each event returns what the shell must do, in order.
+///
+/// - Source: Lambda developer guide, "Understanding the Lambda execution environment lifecycle".
+package struct EnvironmentState: Equatable, Sendable {
+    package enum Phase: Equatable, Sendable {
+        /// The sandbox is being made.
+        case starting
+        /// The runtime boots and runs the function's static code; 10 s at the most.
+        case initializing
+        case idle
+        case running(RequestID)
+        /// Has answered, and has not asked for the next event yet.
+        case finishing(RequestID)
+        /// There is no runtime process to trust; the next invocation starts one in the same sandbox.
+        case broken
+        /// A new runtime process boots within an invocation's time ("suppressed init").
+        case restarting(RequestID)
+        /// Has run the init and waits to be forked; it never takes an invocation itself.
+        case template
+        case closed
+    }
+
+    /// Why an invocation ended without an answer of the function's.
+    package enum Failure: Equatable, Sendable {
+        case timedOut
+        case exited
+        /// The init error that the runtime reported.
+        case initFailed
+    }
+
+    package enum Action: Equatable, Sendable {
+        /// Starts the 10 s of init.
+        case beginInit
+        /// Init has ended well; how long it took belongs into the next report.
+        case endInit
+        /// Init has failed: log it.
+        case reportInit(Failure)
+        case deliver
+        /// The function has answered the current invocation.
+        case complete
+        /// The current invocation ends without an answer; `wasDelivered` tells whether the function ever saw it.
+        case fail(Failure, wasDelivered: Bool)
+        /// The current invocation never reached the function and is to be given to another environment.
+        case putBack
+        /// Kill the runtime process, keep the sandbox.
+        case kill
+        /// Start a runtime process again.
+        case restart
+        /// Tell the owner that an invocation can be taken.
+        case offer
+        /// Tell the owner that the process can be forked.
+        case offerTemplate
+        /// Tell the owner that nothing came of the init; the sandbox is to be taken down.
+        case giveUp(Failure)
+        /// The sandbox is to be taken down.
+        case close
+    }
+
+    package private(set) var phase = Phase.starting
+
+    /// Without, an environment whose init fails is of no use: nobody waits to have it run again within an invocation.
+    private let retriesInit: Bool
+
+    /// - Parameter retriesInit: a failed init is repeated within the first invocation.
+    package init(retriesInit: Bool = true) { self.retriesInit = retriesInit }
+
+    package mutating func launched() -> [Action] {
+        guard phase == .starting else { return [] }
+        phase = .initializing
+        return [.beginInit]
+    }
+
+    /// The pool gives it an invocation.
+    ///
+    /// - Precondition: the environment was offered, and has not been given an invocation since.
+    package mutating func assign(_ id: RequestID) -> [Action] {
+        switch phase {
+        case .idle:
+            phase = .running(id)
+            return [.deliver]
+        case .broken:
+            phase = .restarting(id)
+            return [.restart]
+        case .closed:
+            return [.putBack]
+        case .starting, .initializing, .running, .finishing, .restarting, .template:
+            preconditionFailure("an invocation was assigned to an environment in \(phase)")
+        }
+    }
+
+    /// The runtime waits for an event.
+    package mutating func runtimeReady() -> [Action] {
+        switch phase {
+        case .initializing:
+            phase = .idle
+            return [.endInit, .offer]
+        case .restarting(let id):
+            phase = .running(id)
+            return [.deliver]
+        case .finishing:
+            phase = .idle
+            return [.offer]
+        case .starting, .idle, .running, .broken, .template, .closed:
+            return []
+        }
+    }
+
+    /// The runtime has run its init and waits to be forked.
+    package mutating func runtimeAwaitsRestore() -> [Action] {
+        guard phase == .initializing else { return [] }
+        phase = .template
+        return [.endInit, .offerTemplate]
+    }
+
+    package mutating func runtimeResponded(to id: RequestID) -> [Action] {
+        guard phase == .running(id) else { return [] }
+        phase = .finishing(id)
+        return [.complete]
+    }
+
+    package mutating func runtimeInitFailed() -> [Action] { stop(.initFailed) }
+
+    /// The process ended by itself, or broke the protocol.
+    package mutating func runtimeEnded() -> [Action] { stop(.exited) }
+
+    /// The fork of a template could not be made an environment.
+    package mutating func specializationFailed() -> [Action] {
+        guard phase == .initializing else { return [] }
+        phase = .closed
+        return [.giveUp(.initFailed)]
+    }
+
+    package mutating func initTimedOut() -> [Action] {
+        guard phase == .initializing else { return [] }
+        return stop(.timedOut)
+    }
+
+    /// The function's time is over. A runtime that has answered by then, but not asked for the next event, is stopped too.
+    package mutating func invocationTimedOut(_ id: RequestID) -> [Action] {
+        switch phase {
+        case .running(id), .restarting(id), .finishing(id): stop(.timedOut)
+        default: []
+        }
+    }
+
+    /// A runtime process could not be started again: the sandbox is of no use any more.
+    package mutating func restartFailed() -> [Action] {
+        guard case .restarting = phase else { return [] }
+        phase = .closed
+        return [.putBack, .close]
+    }
+
+    /// The sandbox has gone, with everything in it.
+    package mutating func sandboxLost() -> [Action] {
+        defer { phase = .closed }
+        switch phase {
+        case .running: return [.fail(.exited, wasDelivered: true), .close]
+        case .restarting: return [.putBack, .close]
+        case .closed: return []
+        case .starting, .initializing, .idle, .finishing, .broken, .template: return [.close]
+        }
+    }
+
+    package mutating func close() -> [Action] {
+        guard phase != .closed else { return [] }
+        let failed = isOccupied ? [Action.fail(.exited, wasDelivered: true)] : []
+        phase = .closed
+        return failed + [.close]
+    }
+
+    private var isOccupied: Bool {
+        switch phase {
+        case .running, .restarting: true
+        case .starting, .initializing, .idle, .finishing, .broken, .template, .closed: false
+        }
+    }
+
+    private mutating func stop(_ failure: Failure) -> [Action] {
+        switch phase {
+        case .initializing where !retriesInit:
+            phase = .closed
+            return [.reportInit(failure), .giveUp(failure)]
+        case .initializing:
+            phase = .broken
+            return [.kill, .reportInit(failure), .offer]
+        case .running:
+            phase = .broken
+            return [.kill, .fail(failure, wasDelivered: true), .offer]
+        case .restarting:
+            phase = .broken
+            return [.kill, .fail(failure, wasDelivered: false), .offer]
+        case .finishing:
+            phase = .broken
+            return [.kill, .offer]
+        case .idle:
+            phase = .broken
+            return [.kill]
+        case .template:
+            phase = .closed
+            return [.close]
+        case .starting, .broken, .closed:
+            return []
+        }
+    }
+}
