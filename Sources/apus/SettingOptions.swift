@@ -42,6 +42,9 @@ struct SettingOptions: ParsableArguments, Sendable {
         help: ArgumentHelp("Close environments that nobody called for so long (default 10m).", valueName: "duration"))
     var idleTimeout: String?
 
+    @Option(help: ArgumentHelp("Calls of an account that run at the same time (default 1000).", valueName: "n"))
+    var concurrency: Int?
+
     @Option(help: ArgumentHelp("trace, debug, info, notice (default), warning, error or critical.", valueName: "level"))
     var logLevel: String?
 
@@ -57,6 +60,7 @@ struct SettingOptions: ParsableArguments, Sendable {
         flags[.runtimes] = runtimes
         flags[.runtimeMap] = runtimeMap.isEmpty ? nil : runtimeMap.joined(separator: ",")
         flags[.idleTimeout] = idleTimeout
+        flags[.concurrency] = concurrency.map(String.init)
         flags[.logLevel] = logLevel
         return flags
     }

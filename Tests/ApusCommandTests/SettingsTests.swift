@@ -31,6 +31,7 @@ struct SettingsTests {
         #expect(settings.eventLoops == 2)
         #expect(settings.runtimes == nil)
         #expect(settings.idleTimeout == .seconds(600))
+        #expect(settings.concurrency == 1000)
         #expect(settings.logLevel == "notice")
         #expect(settings.origins.map(\.key) == SettingKey.allCases)
         #expect(settings.origins.allSatisfy { $0.origin == .standard })
@@ -64,6 +65,7 @@ struct SettingsTests {
               python3.12: python3.11
               nodejs22.x: nodejs20.x
             idle-timeout: 90s
+            concurrency: 50
             log-level: debug
             """
         let settings = try settings(file: file)
@@ -77,6 +79,7 @@ struct SettingsTests {
         #expect(settings.runtimes == "/opt/runtimes")
         #expect(settings.runtimeMap == ["python3.12": "python3.11", "nodejs22.x": "nodejs20.x"])
         #expect(settings.idleTimeout == .seconds(90))
+        #expect(settings.concurrency == 50)
         #expect(settings.logLevel == "debug")
         #expect(settings.origins.allSatisfy { $0.origin == .file("apus.yaml") })
     }
@@ -85,7 +88,8 @@ struct SettingsTests {
         let environment = [
             "APUS_DATA": "/d", "APUS_LISTEN": ":9", "APUS_DEV": "1", "APUS_DRIVER": "process",
             "APUS_ACCOUNT": "111122223333", "APUS_REGION": "us-west-2", "APUS_EVENT_LOOPS": "3", "APUS_RUNTIMES": "/r",
-            "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_IDLE_TIMEOUT": "1m", "APUS_LOG_LEVEL": "error",
+            "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_IDLE_TIMEOUT": "1m", "APUS_CONCURRENCY": "7",
+            "APUS_LOG_LEVEL": "error",
         ]
         let settings = try settings(environment: environment)
         #expect(settings.runtimeMap == ["a": "b", "c": "d"])
@@ -121,7 +125,8 @@ struct SettingsTests {
             (SettingKey.listen, "nowhere", "HOST:PORT"), (.listen, "a:99999", "HOST:PORT"),
             (.dev, "maybe", "true or false"),
             (.driver, "docker", "linux or process"), (.account, "12", "twelve digits"), (.eventLoops, "0", "1 to 256"),
-            (.idleTimeout, "soon", "duration"), (.idleTimeout, "0s", "duration"), (.logLevel, "loud", "one of"),
+            (.idleTimeout, "soon", "duration"), (.idleTimeout, "0s", "duration"), (.concurrency, "0", "number"),
+            (.logLevel, "loud", "one of"),
             (.runtimeMap, "python", "pairs"), (.region, "US EAST", "us-east-1"),
         ] as [(SettingKey, String, String)])
     func aWrongValueIsNamedWithItsOriginAndWhatIsRight(_ key: SettingKey, _ value: String, _ allowed: String) throws {

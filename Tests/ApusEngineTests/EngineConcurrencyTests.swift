@@ -53,7 +53,6 @@ struct EngineConcurrencyTests {
             #expect(fixture.counts(revision).idle == 2)
             fixture.engine.provision(nil, for: revision.function, qualifier: "1")
             #expect(fixture.engine.provisioned(revision.function, qualifier: "1") == nil)
-            fixture.engine.tidy()
             try await fixture.driver.closed.wait(for: "both to be closed") { $0.count == 2 }
         }
     }

@@ -375,8 +375,8 @@ struct EngineTests {
             let variables = fixture.driver.sandboxes.value[0].specification.variables
             #expect(variables.contains { $0 == ("AWS_LAMBDA_LOG_FORMAT", "JSON") })
             #expect(variables.contains { $0 == ("AWS_LAMBDA_LOG_LEVEL", "WARN") })
-            #expect(fixture.log.entries.value.first?.destination.group == "/own")
             try await fixture.log.wait(for: "platform.report")
+            #expect(fixture.log.entries.value.first?.destination.group == "/own")
             #expect(fixture.log.texts.map { $0.contains("\"type\":\"platform.") }.allSatisfy { $0 })
         }
     }

@@ -109,6 +109,25 @@ struct EnvironmentStateTests {
         #expect(state.phase == .closed)
     }
 
+    @Test func anEnvironmentThatIsReplacedWhenItFailsIsClosedThen() {
+        for event in [Event.ended, .timedOut, .initFailed] {
+            var state = EnvironmentState(retriesInit: false)
+            _ = state.launched()
+            _ = state.runtimeReady()
+            _ = state.assign(Self.id)
+            let actions = Self.apply(event, to: &state)
+            #expect(actions.first == .kill)
+            #expect(actions.last == .close)
+            #expect(actions.count == 3)
+            #expect(state.phase == .closed)
+        }
+        var idle = EnvironmentState(retriesInit: false)
+        _ = idle.launched()
+        _ = idle.runtimeReady()
+        #expect(idle.runtimeEnded() == [.close])
+        #expect(idle.phase == .closed)
+    }
+
     /// A template, a restored or a provisioned environment: nobody waits for it to try again.
     @Test(arguments: [
         (Event.initFailed, EnvironmentState.Failure.initFailed), (.ended, .exited), (.initTimedOut, .timedOut),

@@ -77,12 +77,27 @@ struct SnapshotTests {
         }
     }
 
-    @Test func aTemplateIsMadeInTheBackgroundWhenThereIsNone() async throws {
+    @Test func theFirstCallHasTheTemplateMadeWhenThereIsNone() async throws {
         try await Self.run(program: Self.templateOrEcho) { fixture, revision in
             fixture.publish(revision, qualifier: "1")
             #expect(await fixture.call(revision, qualifier: "1").summary == "success {}")
-            #expect(fixture.starts(revision)[.template] == nil)
-            #expect(await fixture.engine.snapshot(revision) == .taken)
+            #expect(fixture.starts(revision) == [.template: 1])
+            #expect(fixture.driver.functions.filter(\.specification.isTemplate).count == 1)
+        }
+    }
+
+    @Test func aForkThatBreaksIsReplacedByAnother() async throws {
+        try await Self.run { runtime in
+            if runtime.specification.isTemplate { try runtime.awaitRestore() }
+            return try runtime.serve { event in
+                if event.body == "1" { throw ScriptedRuntime.Exit(.code(1)) }
+                return event.body
+            }
+        } _: { fixture, revision in
+            fixture.publish(revision, qualifier: "1")
+            #expect(await fixture.call(revision, qualifier: "1", payload: "1").summary.hasPrefix("error"))
+            #expect(await fixture.call(revision, qualifier: "1", payload: "2").summary == "success 2")
+            #expect(fixture.starts(revision) == [.template: 2])
         }
     }
 

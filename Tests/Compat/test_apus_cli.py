@@ -4,6 +4,7 @@ import json
 import os
 import shlex
 import subprocess
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -66,6 +67,24 @@ def test_deploy_turns_the_snapshot_on_and_off(apus, client, functions):
     assert (deploy("--no-snapshot"), tags()) == ("updated", {"team": "swift"})
     assert (deploy(), deploy("--no-snapshot")) == ("unchanged", "unchanged")
     assert (deploy("--snapshot"), tags()) == ("updated", {"apus:snapshot": "on", "team": "swift"})
+
+
+def test_the_snapshot_example_forks_its_environments(apus, client, functions):
+    apus("deploy", ROOT / "Examples/hello-snapshot", "--snapshot", "--json")
+    function = functions.adopt("hello-snapshot")
+
+    def call(number):
+        return json.load(client.invoke(FunctionName=function.name, Payload=json.dumps({"number": number}))["Payload"])
+
+    def environments():
+        with ThreadPoolExecutor(8) as callers:
+            answers = list(callers.map(call, range(32)))
+        assert [answer["square"] for answer in answers] == [number * number for number in range(32)]
+        return {answer["environment"] for answer in answers}
+
+    eventually(lambda: len(environments()) > 1, "more than one environment")
+    assert None not in environments()
+    eventually(lambda: "RESTORE_START" in apus("logs", function.name).stdout, "a fork's log")
 
 
 def test_a_failing_function_gives_an_exit_code(apus, functions):

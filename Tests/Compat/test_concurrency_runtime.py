@@ -12,7 +12,8 @@ from support.functions import Functions
 from support.metrics import metric, starts
 from support.waiting import eventually
 
-LIMIT = 104  # of the account; 100 of it must stay unreserved
+LIMIT = 1000  # of the account
+LEAST = 100  # of it must stay unreserved
 
 SLEEPS = """
 import os, time
@@ -32,7 +33,7 @@ ACCOUNT = "ConcurrentInvocationLimitExceeded"
 
 @pytest.fixture(scope="module")
 def server(new_module_server):
-    return new_module_server(arguments=["--concurrency", str(LIMIT)])
+    return new_module_server()
 
 
 @pytest.fixture(scope="module")
@@ -128,24 +129,25 @@ def test_the_account_has_a_limit_too(small_server):
 
 def test_what_is_reserved_is_kept_from_others(server, client, functions):
     """Functions without a reservation share what is left. What is reserved can be had while they use all of that."""
-    crowd, reserved = functions.create(SLEEPS, Timeout=20), functions.create(SLEEPS, Timeout=10)
+    crowd, reserved, other = (functions.create(SLEEPS, Timeout=20) for _ in range(3))
     client.put_function_concurrency(FunctionName=reserved.name, ReservedConcurrentExecutions=4)
-    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == LIMIT - 4
+    client.put_function_concurrency(FunctionName=other.name, ReservedConcurrentExecutions=LIMIT - LEAST - 4)
+    assert client.get_account_settings()["AccountLimit"]["UnreservedConcurrentExecutions"] == LEAST
     with concurrent.futures.ThreadPoolExecutor(1) as pool:
-        running = pool.submit(call_all, crowd, LIMIT - 4 + 2, 4)
+        running = pool.submit(call_all, crowd, LEAST + 2, 4)
         eventually(
             lambda: metric(server, "apus_lambda_throttles_total", function=crowd.name) == 2, "the crowd meets the limit")
         ran, throttled = call_all(reserved, 4, 0.3)
         assert len(ran) == 4 and not throttled
         ran, throttled = running.result()
-    assert len(ran) == LIMIT - 4 and throttled == {ACCOUNT: 2}
+    assert len(ran) == LEAST and throttled == {ACCOUNT: 2}
 
 
 def test_the_unreserved_minimum(client, functions):
     function = functions.create(SLEEPS)
     with refused(400, "InvalidParameterValueException", containing="below its minimum value of [100]"):
-        client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=5)
-    client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=4)
+        client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=LIMIT - LEAST + 1)
+    client.put_function_concurrency(FunctionName=function.name, ReservedConcurrentExecutions=LIMIT - LEAST)
 
 
 # Provisioned concurrency

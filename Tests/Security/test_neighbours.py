@@ -4,6 +4,7 @@ import concurrent.futures
 
 import pytest
 
+from support.host import Footprint
 from support.waiting import eventually
 
 LATE = 1.0  # seconds
@@ -314,9 +315,14 @@ def test_a_stopped_process(actors, watch):
 def test_many_crashes_leave_nothing_behind(actors, server, watch):
     actor = actors(Timeout=5)
     actor.run("result = 1")
-    before = server.descriptors()
+    before = Footprint.of(server)
     for _ in range(30):
         assert actor.invoke("os._exit(1)").json["errorType"] == "Runtime.ExitError"
     assert actor.run("result = 1") == 1
-    eventually(lambda: server.descriptors() <= before + 12, "descriptors are given back")
+
+    def given_back():
+        Footprint.of(server).assert_no_more_than(before)
+        return True
+
+    eventually(given_back, "what they used is given back")
     watch.call()

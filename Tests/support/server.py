@@ -70,7 +70,11 @@ class Server:
                     + output.read_text(errors="replace") + self.tail())
             return None
 
-        self.url = eventually(ready, "the server's ready line", READY_DEADLINE, every=0.001)
+        try:
+            self.url = eventually(ready, "the server's ready line", READY_DEADLINE, every=0.001)
+        except BaseException:
+            self.kill()
+            raise
         self.ready_seconds = time.monotonic() - began
         return self
 

@@ -11,6 +11,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case runtimes
     case runtimeMap = "runtime-map"
     case idleTimeout = "idle-timeout"
+    case concurrency
     case logLevel = "log-level"
 
     package var variable: String {

@@ -12,6 +12,7 @@ package struct Settings: Sendable {
     package var runtimes: String?
     package var runtimeMap: [String: String]
     package var idleTimeout: Duration
+    package var concurrency: Int
     package var logLevel: String
 
     /// Each setting as text, and whence, in the order of ``SettingKey``.
@@ -38,6 +39,9 @@ package struct Settings: Sendable {
         runtimeMap = try reader.map(.runtimeMap)
         idleTimeout = try reader.value(.idleTimeout, "10m", "a duration such as 90s, 10m or 1h") {
             DurationText.parse($0).flatMap { $0 >= .seconds(1) ? $0 : nil }
+        }
+        concurrency = try reader.value(.concurrency, "1000", "a number from 1 to 1000000") {
+            Int($0).flatMap { (1...1_000_000).contains($0) ? $0 : nil }
         }
         logLevel = try reader.value(.logLevel, "notice", "one of \(Self.logLevels.joined(separator: ", "))") {
             Self.logLevels.contains($0) ? $0 : nil

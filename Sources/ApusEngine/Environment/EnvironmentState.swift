@@ -60,10 +60,11 @@ package struct EnvironmentState: Equatable, Sendable {
 
     package private(set) var phase = Phase.starting
 
-    /// Without, an environment whose init fails is of no use: nobody waits to have it run again within an invocation.
+    /// Without, another environment takes the place of one whose runtime has failed: it is started ahead of the next invocation,
+    /// and not in the same sandbox within it.
     private let retriesInit: Bool
 
-    /// - Parameter retriesInit: a failed init is repeated within the first invocation.
+    /// - Parameter retriesInit: a runtime that has failed is started again within the next invocation.
     package init(retriesInit: Bool = true) { self.retriesInit = retriesInit }
 
     package mutating func launched() -> [Action] {
@@ -178,30 +179,27 @@ package struct EnvironmentState: Equatable, Sendable {
     }
 
     private mutating func stop(_ failure: Failure) -> [Action] {
+        let (actions, isBroken) = ending(failure)
+        guard isBroken else { return actions }
+        phase = retriesInit && phase != .template ? .broken : .closed
+        return actions
+    }
+
+    /// What follows from the end of the runtime process, and whether anything does.
+    private func ending(_ failure: Failure) -> ([Action], Bool) {
+        let end: [Action] = retriesInit ? [.offer] : [.close]
         switch phase {
-        case .initializing where !retriesInit:
-            phase = .closed
-            return [.reportInit(failure), .giveUp(failure)]
         case .initializing:
-            phase = .broken
-            return [.kill, .reportInit(failure), .offer]
-        case .running:
-            phase = .broken
-            return [.kill, .fail(failure, wasDelivered: true), .offer]
-        case .restarting:
-            phase = .broken
-            return [.kill, .fail(failure, wasDelivered: false), .offer]
-        case .finishing:
-            phase = .broken
-            return [.kill, .offer]
-        case .idle:
-            phase = .broken
-            return [.kill]
-        case .template:
-            phase = .closed
-            return [.close]
-        case .starting, .broken, .closed:
-            return []
+            return (
+                retriesInit ? [.kill, .reportInit(failure), .offer] : [.reportInit(failure), .giveUp(failure)], true
+            )
+        case .running: return ([.kill, .fail(failure, wasDelivered: true)] + end, true)
+        case .restarting: return ([.kill, .fail(failure, wasDelivered: false)] + end, true)
+        case .finishing: return ([.kill] + end, true)
+        // It was offered before.
+        case .idle: return (retriesInit ? [.kill] : [.close], true)
+        case .template: return ([.close], true)
+        case .starting, .broken, .closed: return ([], false)
         }
     }
 }

@@ -279,9 +279,21 @@ package final class EnvironmentPool: EnvironmentOwner {
 
     private func start(_ id: EnvironmentID, isProvisioned: Bool) {
         if let throttle = admit(id) { return startFailed(id, .throttle(throttle)) }
-        let template = revision.startsFromSnapshot ? surroundings.snapshots.template(for: revision) : nil
-        let origin: EnvironmentOrigin = template.map { .restored($0) } ?? (isProvisioned ? .provisioned : .demand)
         let eventLoop = surroundings.eventLoops.next()
+        guard revision.startsFromSnapshot else {
+            return begin(id, isProvisioned ? .provisioned : .demand, on: eventLoop)
+        }
+        if let template = surroundings.snapshots.template(for: revision) {
+            return begin(id, .restored(template), on: eventLoop)
+        }
+        // The init runs once, for those who wait for it here too. Where it cannot be forked each environment runs it.
+        eventLoop.makeFutureWithTask { [surroundings, revision] in
+            _ = await surroundings.snapshots.take(revision)
+            return surroundings.snapshots.taken(revision)
+        }.whenSuccess { [self] template in begin(id, template.map { .restored($0) } ?? .demand, on: eventLoop) }
+    }
+
+    private func begin(_ id: EnvironmentID, _ origin: EnvironmentOrigin, on eventLoop: any EventLoop) {
         eventLoop.execute { [self] in
             let environment = Environment(
                 id: id, revision: revision, origin: origin, services: services, owner: self, eventLoop: eventLoop)

@@ -58,6 +58,8 @@ package struct PoolState<Waiting: Sendable>: Sendable {
     /// Environments that are kept whether they are used or not.
     private var provisioned: Set<EnvironmentID> = []
     private var provisionedTarget = 0
+    /// Were kept once, and are closed when they are done: they began as something else than those that are started on demand.
+    private var dismissed: Set<EnvironmentID> = []
 
     package init(waitingLimit: Int) { self.waitingLimit = waitingLimit }
 
@@ -116,6 +118,7 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         starting.remove(id)
         busy.remove(id)
         finishing[id] = nil
+        if dismissed.remove(id) != nil { return [.close(id)] + startMissing(now: now, nextID: nextID) }
         if let next = takeWaiting() {
             busy.insert(id)
             return [.run(id, next)] + startMissing(now: now, nextID: nextID)
@@ -149,11 +152,16 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         return startMissing(now: now, nextID: nextID)
     }
 
-    /// Keeps so many environments, from now on. What was more is treated like any other.
+    /// Keeps so many environments, from now on. What is more than that ends, as soon as it is idle.
     package mutating func provision(_ target: Int, now: Duration, nextID: () -> EnvironmentID) -> [Action] {
         provisionedTarget = target
-        while provisioned.count > target { provisioned.removeFirst() }
-        return startMissing(now: now, nextID: nextID)
+        // Idle ones go first.
+        var surplus = provisioned.count - target
+        let idle = surplus > 0 ? Set(idle.map(\.id).filter(provisioned.contains).prefix(surplus)) : []
+        provisioned.subtract(idle)
+        surplus -= idle.count
+        for _ in 0..<max(0, surplus) { dismissed.insert(provisioned.removeFirst()) }
+        return reclaim(idle) + startMissing(now: now, nextID: nextID)
     }
 
     /// The revision was replaced. Idle environments go at once, the others when they are done.
@@ -161,6 +169,7 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         isRetired = true
         provisionedTarget = 0
         provisioned = []
+        dismissed = []
         defer { (idle, frozenCount) = ([], 0) }
         return idle.map { .close($0.id) }
     }
@@ -210,6 +219,7 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         busy.remove(id)
         finishing[id] = nil
         provisioned.remove(id)
+        dismissed.remove(id)
         if let index = idle.firstIndex(where: { $0.id == id }) {
             idle.remove(at: index)
             if index < frozenCount { frozenCount -= 1 }

@@ -30,6 +30,9 @@ final class Snapshots: Sendable {
     /// The template of a revision. Without one it is made, for those that come later.
     func template(for revision: Revision) -> Template? { maker(revision).template }
 
+    /// The template of a revision, if there is one now.
+    func taken(_ revision: Revision) -> Template? { makers.withLock { $0[Key(revision)] }?.template }
+
     func take(_ revision: Revision) async -> SnapshotOutcome {
         let outcome = await maker(revision).outcome()
         // A failed init may go well another time.

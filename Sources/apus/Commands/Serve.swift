@@ -37,6 +37,7 @@ extension ServerSettings {
             isDevelopment: settings.isDevelopment, driver: Driver(rawValue: settings.driver) ?? .linux,
             scope: Scope(account: settings.account, region: settings.region), eventLoops: settings.eventLoops,
             runtimes: settings.runtimes, runtimeAliases: settings.runtimeMap, idleTimeout: settings.idleTimeout,
+            concurrency: settings.concurrency,
             logLevel: Logger.Level(rawValue: settings.logLevel) ?? .notice)
     }
 }
