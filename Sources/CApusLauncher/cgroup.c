@@ -415,6 +415,17 @@ void cgroup_thaw(const char *name) {
     if (cgroup_version == 1 && instance_directories[FREEZER] >= 0) thaw_child(instance_directories[FREEZER], name);
 }
 
+bool cgroup_is_frozen(const char *name) {
+    char path[64], text[16];
+    if (cgroup_version != 1 || instance_directories[FREEZER] < 0) return false;
+    snprintf(path, sizeof path, "%s/freezer.state", name);
+    return read_text(instance_directories[FREEZER], path, text, sizeof text) > 0 && strncmp(text, "THAWED", 6) != 0;
+}
+
+void cgroup_freeze(const char *name) {
+    if (cgroup_version == 1 && instance_directories[FREEZER] >= 0) set(name, FREEZER, "freezer.state", "FROZEN");
+}
+
 static bool remove_now(const char *name) {
     bool gone = true;
     for (size_t i = 0; i < directory_count(); i++)

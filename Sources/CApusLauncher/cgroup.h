@@ -82,6 +82,10 @@ void cgroup_close(struct cgroup *group);
 /* Lets the group's processes run, that is die, after a kill. Does nothing in v2, where frozen processes die as any other. */
 void cgroup_thaw(const char *name);
 
+/* In v2 never, and nothing: there is no need to thaw what is killed. */
+bool cgroup_is_frozen(const char *name);
+void cgroup_freeze(const char *name);
+
 /* Removes the directories of an environment whose processes are gone, now or by a later cgroup_sweep. */
 void cgroup_remove(const char *name);
 

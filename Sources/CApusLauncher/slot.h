@@ -35,6 +35,10 @@ struct slot {
     /* The slot that it was forked from, and how many live that were forked from this one. */
     uint32_t origin;
     uint32_t forks;
+    /* A fork that is being killed; how many such this slot has, and whether it is to be frozen again when they are gone. */
+    bool dying;
+    uint32_t dying_forks;
+    bool was_frozen;
     /* Open until the program runs, then known by `kept`; see `enum apus_kept`. */
     int mounts, namespace, output, telemetry, temporary;
     /* The supervisor's end of the control channel, until it is handed over. */
@@ -77,7 +81,7 @@ bool slot_remember(struct slot *slot, const int kept[APUS_KEPT_COUNT]);
 int slot_open_control(struct slot *slot);
 
 /* Kills pid 1 and with it every process of the environment, and of those forked from it. */
-void slot_kill_all(const struct slot *slot);
+void slot_kill_all(struct slot *slot);
 
 /* A fork of that slot is no more. */
 void slot_leave_origin(uint32_t id);

@@ -259,10 +259,31 @@ void slot_drop(uint32_t id) {
 }
 
 /* A child that is not reaped, or what a pidfd stands for: in both cases nobody else's. */
-void slot_kill_all(const struct slot *slot) {
+/*
+ * What a fork has forked before it entered its own groups is in those of its origin. Frozen there it would not die, and the fork's
+ * pid namespace not end.
+ */
+static void thaw_origin(struct slot *fork) {
+    struct slot *origin = slot_find(fork->origin);
+    if (!origin || fork->dying) return;
+    fork->dying = true;
+    if (origin->dying_forks++ == 0) origin->was_frozen = cgroup_is_frozen(origin->group.name);
+    cgroup_thaw(origin->group.name);
+}
+
+static void freeze_origin(struct slot *fork) {
+    struct slot *origin = slot_find(fork->origin);
+    if (!origin || !fork->dying) return;
+    fork->dying = false;
+    /* One that is being forked was thawed for that, and is frozen afterwards by who asked. */
+    if (--origin->dying_forks == 0 && origin->was_frozen && origin->forked_by == 0) cgroup_freeze(origin->group.name);
+}
+
+void slot_kill_all(struct slot *slot) {
     if (slot->process >= 0) syscall(SYS_pidfd_send_signal, slot->process, SIGKILL, NULL, 0);
     else kill(slot->pid, SIGKILL);
     cgroup_thaw(slot->group.name);
+    if (slot->process >= 0) thaw_origin(slot);
 }
 
 static bool is_child(pid_t process, pid_t parent) {
@@ -313,6 +334,7 @@ void slot_leave_origin(uint32_t id) {
 void slot_ended(struct slot *slot, uint32_t id) {
     uint32_t close_request = slot->close_request;
     bool was_fork = slot->process >= 0;
+    if (was_fork) freeze_origin(slot);
     slot->pid = slot->program = 0;
     close_descriptor(&slot->process);
     if (slot->state == SLOT_RUNNING) send_exited(id, slot);

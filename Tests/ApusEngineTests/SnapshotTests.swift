@@ -112,6 +112,25 @@ struct SnapshotTests {
         }
     }
 
+    @Test func aTemplateThatCannotBeForkedAnyMoreIsReplaced() async throws {
+        let forks = Watched(0)
+        var hooks = ScriptedDriver.Hooks()
+        hooks.beforeFork = { origin in
+            guard origin.function != nil else { return nil }
+            // The trial goes well, the first real one does not.
+            let number = forks.change { forks in
+                forks += 1
+                return forks
+            }
+            return number == 2 ? SandboxError(step: "fork", subject: origin.id, errno: ETIMEDOUT) : nil
+        }
+        try await Self.run(hooks: hooks, program: Self.templateOrEcho) { fixture, revision in
+            fixture.publish(revision, qualifier: "1")
+            #expect(await fixture.call(revision, qualifier: "1").summary == "success {}")
+            #expect(fixture.driver.functions.filter(\.specification.isTemplate).count == 2)
+        }
+    }
+
     @Test func aRestoreThatFailsIsTheCallersError() async throws {
         try await Self.run { runtime in
             if runtime.specification.isTemplate { try runtime.awaitRestore() }

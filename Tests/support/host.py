@@ -93,8 +93,13 @@ def descendants(pid):
     """The numbers of the processes below `pid`."""
     found, todo = [], [pid]
     while todo:
-        for task in PROC.glob(f"{todo.pop()}/task/*/children"):
-            children = [int(each) for each in read(task).split()]
+        parent = todo.pop()
+        try:
+            tasks = list((PROC / str(parent) / "task").iterdir())
+        except FileNotFoundError:
+            continue  # it has ended meanwhile
+        for task in tasks:
+            children = [int(each) for each in read(task / "children").split()]
             found += children
             todo += children
     return found

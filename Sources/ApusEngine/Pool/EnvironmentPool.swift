@@ -188,7 +188,19 @@ package final class EnvironmentPool: EnvironmentOwner {
             let reason = failure.initError.map { "\($0.type): \($0.message)" } ?? failure.refusal.fault.message
             state.withLock { $0.provisionFailure = reason }
         }
+        if case .restored = environment.origin, failure.initError == nil { return templateFailed(environment.id) }
         startFailed(environment.id, failure.refusal)
+    }
+
+    /// The template could not be forked. Another is made, and tried, before somebody else depends on it.
+    private func templateFailed(_ id: EnvironmentID) {
+        surroundings.snapshots.drop(revision)
+        settle(id)
+        decide { [ids] guarded, now in
+            guarded.environments[id] = nil
+            return guarded.pool.removed(id, now: now, nextID: ids.next)
+        }
+        reportIfEmpty()
     }
 
     func putBack(_ invocation: AdmittedInvocation, from environment: Environment) {
