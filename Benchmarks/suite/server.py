@@ -12,6 +12,7 @@ import os
 import pathlib
 import signal
 import subprocess
+import urllib.parse
 import sys
 import tempfile
 import time
@@ -83,7 +84,7 @@ class Server:
         stamp, day = now.strftime("%Y%m%dT%H%M%SZ"), now.strftime("%Y%m%d")
         host, scope = f"{self.host}:{self.port}", f"{day}/{REGION}/lambda/aws4_request"
         canonical = "\n".join(
-            [method, path, query, f"host:{host}", f"x-amz-date:{stamp}", "", "host;x-amz-date",
+            [method, urllib.parse.quote(path), query, f"host:{host}", f"x-amz-date:{stamp}", "", "host;x-amz-date",
              hashlib.sha256(body).hexdigest()])
         text = "\n".join(["AWS4-HMAC-SHA256", stamp, scope, hashlib.sha256(canonical.encode()).hexdigest()])
         key = ("AWS4" + self.secret).encode()

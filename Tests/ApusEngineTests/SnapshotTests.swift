@@ -113,21 +113,31 @@ struct SnapshotTests {
     }
 
     @Test func aTemplateThatCannotBeForkedAnyMoreIsReplaced() async throws {
-        let forks = Watched(0)
+        let (first, gate) = (Watched(""), Gate())
         var hooks = ScriptedDriver.Hooks()
         hooks.beforeFork = { origin in
             guard origin.function != nil else { return nil }
-            // The trial goes well, the first real one does not.
-            let number = forks.change { forks in
-                forks += 1
-                return forks
+            // Of the first template only the first fork goes well.
+            let isSpent = first.change { first in
+                defer { if first.isEmpty { first = origin.id } }
+                return first == origin.id
             }
-            return number == 2 ? SandboxError(step: "fork", subject: origin.id, errno: ETIMEDOUT) : nil
+            return isSpent ? SandboxError(step: "fork", subject: origin.id, errno: ETIMEDOUT) : nil
         }
-        try await Self.run(hooks: hooks, program: Self.templateOrEcho) { fixture, revision in
+        try await Self.run(hooks: hooks) { runtime in
+            if runtime.specification.isTemplate { try runtime.awaitRestore() }
+            return try runtime.serve { event in
+                if event.body == "1" { gate.pass() }
+                return event.body
+            }
+        } _: { fixture, revision in
             fixture.publish(revision, qualifier: "1")
-            #expect(await fixture.call(revision, qualifier: "1").summary == "success {}")
+            async let held = fixture.call(revision, qualifier: "1", payload: "1").summary
+            try await gate.waitForArrivals(1)
+            #expect(await fixture.call(revision, qualifier: "1", payload: "2").summary == "success 2")
             #expect(fixture.driver.functions.filter(\.specification.isTemplate).count == 2)
+            gate.open()
+            #expect(await held == "success 1")
         }
     }
 

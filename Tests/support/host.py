@@ -96,7 +96,7 @@ def descendants(pid):
         parent = todo.pop()
         try:
             tasks = list((PROC / str(parent) / "task").iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, ProcessLookupError):
             continue  # it has ended meanwhile
         for task in tasks:
             children = [int(each) for each in read(task / "children").split()]

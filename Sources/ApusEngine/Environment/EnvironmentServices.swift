@@ -72,7 +72,7 @@ struct EnvironmentServices: Sendable {
         _ origin: EnvironmentOrigin, _ bundle: RuntimeBundle, _ revision: Revision
     ) async throws -> (cell: any Sandbox, path: StartPath)? {
         if case .restored(let template) = origin {
-            return (try await template.fork(as: ids.next().description), .template)
+            return (try await template.take(as: ids.next().description), .template)
         }
         guard bundle.mayComeFromCell(revision) else { return nil }
         return await cells.take(bundle)

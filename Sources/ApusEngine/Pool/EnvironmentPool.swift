@@ -1,5 +1,6 @@
 import ApusMetrics
 package import ApusModel
+import ApusSandbox
 import Logging
 import NIOCore
 import Synchronization
@@ -163,7 +164,9 @@ package final class EnvironmentPool: EnvironmentOwner {
         if let started {
             settle(id)
             switch environment.origin {
-            case .restored: metrics.restoreDuration.record(started)
+            case .restored(let template):
+                metrics.restoreDuration.record(started)
+                prepareNext(template)
             case .demand, .provisioned, .template: metrics.initDuration.record(started)
             }
         }
@@ -190,6 +193,17 @@ package final class EnvironmentPool: EnvironmentOwner {
         }
         if case .restored = environment.origin, failure.initError == nil { return templateFailed(environment.id) }
         startFailed(environment.id, failure.refusal)
+    }
+
+    /// Another environment may follow; if its fork fails, the one that needs it will find out.
+    private func prepareNext(_ template: Template) {
+        Task { [ids, logger = services.logger] in
+            do throws(SandboxError) {
+                try await template.prepare(as: ids.next().description)
+            } catch {
+                logger.warning("template could not be forked ahead of demand", metadata: ["error": "\(error)"])
+            }
+        }
     }
 
     /// The template could not be forked. Another is made, and tried, before somebody else depends on it.

@@ -81,15 +81,20 @@ final class SnapshotMaker: EnvironmentOwner {
     }
 
     private func settle(_ stage: Stage, _ outcome: SnapshotOutcome) {
-        let waiting = state.withLock { guarded in
-            guard case .making(let waiting) = guarded.stage else {
-                if case .over = stage { guarded.stage = stage }
-                return [CheckedContinuation<SnapshotOutcome, Never>]()
+        let (waiting, dropped): ([CheckedContinuation<SnapshotOutcome, Never>], Template?) = state.withLock { guarded in
+            switch (guarded.stage, stage) {
+            case (.making(let waiting), _):
+                guarded.stage = stage
+                return (waiting, nil)
+            case (.taken(let template), .over):
+                guarded.stage = stage
+                return ([], template)
+            default: return ([], nil)
             }
-            guarded.stage = stage
-            return waiting
         }
         for continuation in waiting { continuation.resume(returning: outcome) }
+        // Nobody waits for its end.
+        if let dropped { Task { await dropped.close() } }
     }
 
     // MARK: From the environment
@@ -97,7 +102,7 @@ final class SnapshotMaker: EnvironmentOwner {
     func templateReady(_ environment: Environment, _ template: Template) {
         let box = NIOLoopBound(environment, eventLoop: eventLoop)
         let id = services.ids.next().description
-        // Whether the process can be forked is known once it was: one fork, which is thrown away.
+        // Whether the process can be forked is known once it was; the fork is the first environment's.
         eventLoop.makeFutureWithTask { await Self.obstacle(to: template, as: id) }.whenSuccess { [self] obstacle in
             if let obstacle { return giveUp(box.value, obstacle) }
             settle(.taken(template), .taken)
@@ -106,7 +111,7 @@ final class SnapshotMaker: EnvironmentOwner {
 
     private static func obstacle(to template: Template, as id: String) async -> String? {
         do throws(SandboxError) {
-            await (try await template.fork(as: id)).close()
+            try await template.prepare(as: id)
             return nil
         } catch {
             return error.errno == EBUSY
