@@ -35,6 +35,11 @@ struct FunctionBook {
 extension Engine {
     /// From now on calls of the qualifier run this revision. Environments of the one before end when they are done.
     package func publish(_ revision: Revision, qualifier: String) {
+        turn.withLock { _ in publishInTurn(revision, qualifier: qualifier) }
+        prepare(revision)
+    }
+
+    private func publishInTurn(_ revision: Revision, qualifier: String) {
         let pool = makePool(revision)
         let replaced = change(revision.function) { book in
             defer { book.pools[qualifier] = pool }
@@ -47,18 +52,23 @@ extension Engine {
             // What `$LATEST` was is not started again; a version's snapshot is that of the new pool as well.
             if qualifier == "$LATEST" { snapshots.drop(replaced.revision) }
         }
-        prepare(revision)
     }
 
     /// Calls of an alias run one of these versions, each by its weight; the weights add up to 1.
     package func route(_ alias: String, of function: FunctionKey, to versions: [(version: String, weight: Double)]) {
-        change(function) { $0.aliases[alias] = versions }
-        callee(function, alias)
-        follow(function)
+        turn.withLock { _ in
+            change(function) { $0.aliases[alias] = versions }
+            callee(function, alias)
+            follow(function)
+        }
     }
 
     /// The function exists and cannot be called now.
     package func suspend(_ function: FunctionKey, qualifier: String, state: String) {
+        turn.withLock { _ in suspendInTurn(function, qualifier: qualifier, state: state) }
+    }
+
+    private func suspendInTurn(_ function: FunctionKey, qualifier: String, state: String) {
         let pool = change(function) { book in
             book.callees[qualifier] = nil
             return book.pools.removeValue(forKey: qualifier)
@@ -70,6 +80,10 @@ extension Engine {
 
     /// - Parameter qualifier: a version or an alias; nil removes the function with all that belongs to it.
     package func remove(_ function: FunctionKey, qualifier: String? = nil) {
+        turn.withLock { _ in removeInTurn(function, qualifier: qualifier) }
+    }
+
+    private func removeInTurn(_ function: FunctionKey, qualifier: String?) {
         catalog.remove(function, qualifier: qualifier)
         metrics.remove(function, qualifier: qualifier)
         guard let qualifier else {
@@ -104,9 +118,11 @@ extension Engine {
 
     /// Keeps so many environments initialised for a version or an alias; nil ends it.
     package func provision(_ executions: Int?, for function: FunctionKey, qualifier: String) {
-        change(function) { $0.provisioned[qualifier] = executions }
-        callee(function, qualifier).provision(executions)
-        follow(function)
+        turn.withLock { _ in
+            change(function) { $0.provisioned[qualifier] = executions }
+            callee(function, qualifier).provision(executions)
+            follow(function)
+        }
     }
 
     /// How far that is; nil when nothing is provisioned there.
@@ -132,13 +148,19 @@ extension Engine {
         let callees = book.withLock { books in
             (books[function]?.provisioned.keys).map { keys in keys.compactMap { books[function]?.callees[$0] } } ?? []
         }
-        for callee in callees {
-            callee.setAvailable(callee.routes.reduce(0) { $0 + $1.pool.provisioned.ready })
+        countingTurn.withLock { _ in
+            for callee in callees {
+                callee.setAvailable(callee.routes.reduce(0) { $0 + $1.pool.provisioned.ready })
+            }
         }
     }
 
     /// Tries again what could not be provisioned.
     func retryProvisioning() {
+        turn.withLock { _ in retryProvisioningInTurn() }
+    }
+
+    private func retryProvisioningInTurn() {
         let targets: [(EnvironmentPool, Int)] = book.withLock { books in
             books.values.filter { !$0.provisioned.isEmpty }.flatMap { book in
                 book.pools.map { version, pool in (pool, book.target(version)) }

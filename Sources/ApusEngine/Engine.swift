@@ -40,6 +40,12 @@ package final class Engine: Sendable {
     let metrics: FunctionMetrics
     let accounts = Mutex<[Scope: ConcurrencyAccount]>([:])
     let book = Mutex<[FunctionKey: FunctionBook]>([:])
+
+    /// One change of the catalog at a time: what follows from one must not overtake what follows from the next.
+    let turn = Mutex(())
+
+    /// The same for readings of what is provisioned.
+    let countingTurn = Mutex(())
     private let eventLoops: any EventLoopGroup
     private let inFlight: InFlight
     private let machine: Machine

@@ -115,6 +115,23 @@ struct CellTests {
         }
     }
 
+    @Test func aZygoteThatWasTooSlowIsNotAskedAgain() async throws {
+        let forks = Watched(0)
+        var hooks = ScriptedDriver.Hooks()
+        hooks.beforeFork = { origin in
+            let number = forks.change { forks in
+                forks += 1
+                return forks
+            }
+            return number == 1 ? SandboxError(step: "wait for the fork", subject: origin.id, errno: ETIMEDOUT) : nil
+        }
+        try await Self.run(.forked, hooks: hooks) { fixture, revision in
+            let zygote = try await fixture.driver.sandboxes.wait(for: "a zygote") { !$0.isEmpty }[0]
+            try await fixture.driver.closed.wait(for: "its end") { $0.contains(zygote.id) }
+            #expect(await fixture.call(revision).summary == "success {}")
+        }
+    }
+
     @Test func aShutdownClosesWhatWaits() async throws {
         try await Self.run(.forked) { fixture, _ in
             try await fixture.driver.waitForCells(least + 1)

@@ -243,6 +243,13 @@ struct PoolStateTests {
         #expect(pool.state.provisionedCount == 0)
     }
 
+    @Test func nothingIsProvisionedInARetiredPool() {
+        var pool = Pool()
+        _ = pool.retire()
+        #expect(pool.provision(2) == [])
+        #expect(pool.state.isEmpty)
+    }
+
     @Test func whoWaitsIsServedByAProvisionedStart() {
         var pool = Pool()
         _ = pool.provision(1)

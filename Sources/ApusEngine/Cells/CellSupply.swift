@@ -1,6 +1,7 @@
 import ApusMetrics
 import ApusModel
 import ApusSandbox
+import Glibc
 import Logging
 import Synchronization
 
@@ -85,10 +86,20 @@ package final class CellSupply: Sendable {
         if let ready { return (ready, .cell) }
         guard let zygote else { return nil }
         do throws(SandboxError) {
-            return (try await driver.fork(zygote, as: ids.next().description), .zygote)
+            return (try await fork(zygote, as: ids.next().description), .zygote)
         } catch {
             logger.warning("zygote could not be forked", metadata: ["runtime": "\(bundle.id)", "error": "\(error)"])
             return nil
+        }
+    }
+
+    private func fork(_ zygote: any Sandbox, as id: String) async throws(SandboxError) -> any Sandbox {
+        do throws(SandboxError) {
+            return try await driver.fork(zygote, as: id)
+        } catch {
+            // It may still come to the request that it was too slow for. Its end has another take its place.
+            if error.errno == ETIMEDOUT { zygote.kill() }
+            throw error
         }
     }
 
@@ -165,7 +176,7 @@ package final class CellSupply: Sendable {
             case .boot(let bundle):
                 await stock(bundle) { id throws(SandboxError) in try await self.boot(bundle, as: id) }
             case .fork(let bundle, let zygote):
-                await stock(bundle) { id throws(SandboxError) in try await self.driver.fork(zygote, as: id) }
+                await stock(bundle) { id throws(SandboxError) in try await self.fork(zygote, as: id) }
             }
             refill(id)
         }

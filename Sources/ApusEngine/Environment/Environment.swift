@@ -37,6 +37,8 @@ final class Environment: RuntimeAPIDelegate {
     /// Counts runtime processes, so that the end of an earlier one is not taken for the end of this one.
     private var process = 0
     private var isFrozen = false
+    /// False between the adoption of a cell and the moment when that has become the function's.
+    private var isSpecialized = true
     private var readings: UInt8 = 0
 
     private var invocation: AdmittedInvocation?
@@ -111,9 +113,13 @@ final class Environment: RuntimeAPIDelegate {
     /// Makes the waiting process the function's. Its listener is served by now, so that it need not wait once more.
     private func specialize(_ cell: any Sandbox, _ specification: SandboxSpecification) {
         let box = NIOLoopBound(self, eventLoop: eventLoop)
+        isSpecialized = false
         // Ends when the process has been told what it is, or cannot be.
-        eventLoop.makeFutureWithTask { try await cell.specialize(specification) }.whenFailure { error in
-            box.value.cellFailed(error)
+        eventLoop.makeFutureWithTask { try await cell.specialize(specification) }.whenComplete { result in
+            switch result {
+            case .success: box.value.isSpecialized = true
+            case .failure(let error): box.value.cellFailed(error)
+            }
         }
     }
 
@@ -442,7 +448,9 @@ final class Environment: RuntimeAPIDelegate {
                 initReport.map { String(buffer: $0.body) } ?? "the process could not be made the function's"
             }
         let fault = isRestored ? EngineFaults.restoreFailed(timedOut: failure == .timedOut) : EngineFaults.service
-        let end = StartFailure(refusal: .fault(fault), initError: (type ?? "Sandbox.Timedout", message))
+        // What ended before it was the function's says nothing about the function.
+        let end = StartFailure(
+            refusal: .fault(fault), initError: isSpecialized ? (type ?? "Sandbox.Timedout", message) : nil)
         dismantle()
         owner.startFailed(self, end)
     }
@@ -488,6 +496,7 @@ final class Environment: RuntimeAPIDelegate {
         services.credentials.revoke(credentials)
         if let sandbox { release(sandbox) }
         sandbox = nil
+        tree = nil
     }
 
     private func release(_ sandbox: any Sandbox) {

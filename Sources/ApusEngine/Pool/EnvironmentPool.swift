@@ -161,8 +161,8 @@ package final class EnvironmentPool: EnvironmentOwner {
     func ready(_ environment: Environment) {
         let id = environment.id
         let (memory, started) = (environment.takeMemoryReading(), environment.takeStartDuration())
+        settle(id)
         if let started {
-            settle(id)
             switch environment.origin {
             case .restored(let template):
                 metrics.restoreDuration.record(started)
@@ -191,24 +191,29 @@ package final class EnvironmentPool: EnvironmentOwner {
             let reason = failure.initError.map { "\($0.type): \($0.message)" } ?? failure.refusal.fault.message
             state.withLock { $0.provisionFailure = reason }
         }
-        if case .restored = environment.origin, failure.initError == nil { return templateFailed(environment.id) }
+        if case .restored(let template) = environment.origin, failure.initError == nil {
+            surroundings.snapshots.drop(template, of: revision)
+            return templateFailed(environment.id)
+        }
         startFailed(environment.id, failure.refusal)
     }
 
-    /// Another environment may follow; if its fork fails, the one that needs it will find out.
+    /// Another environment may follow.
     private func prepareNext(_ template: Template) {
-        Task { [ids, logger = services.logger] in
+        // Nobody waits for it. A template that could not be forked may still come to that request: it is not asked again.
+        Task { [ids, surroundings, revision] in
             do throws(SandboxError) {
                 try await template.prepare(as: ids.next().description)
             } catch {
-                logger.warning("template could not be forked ahead of demand", metadata: ["error": "\(error)"])
+                surroundings.services.logger.warning(
+                    "template could not be forked ahead of demand", metadata: ["error": "\(error)"])
+                surroundings.snapshots.drop(template, of: revision)
             }
         }
     }
 
     /// The template could not be forked. Another is made, and tried, before somebody else depends on it.
     private func templateFailed(_ id: EnvironmentID) {
-        surroundings.snapshots.drop(revision)
         settle(id)
         decide { [ids] guarded, now in
             guarded.environments[id] = nil
@@ -253,7 +258,7 @@ package final class EnvironmentPool: EnvironmentOwner {
 
     /// Its memory shows in the host's own figures from now on.
     private func settle(_ id: EnvironmentID) {
-        if let bytes = state.withLock({ $0.expected.removeValue(forKey: id) }) {
+        if let bytes = state.withLock({ $0.expected.isEmpty ? nil : $0.expected.removeValue(forKey: id) }) {
             surroundings.machine.settled(expecting: bytes)
         }
     }
@@ -308,6 +313,11 @@ package final class EnvironmentPool: EnvironmentOwner {
         let eventLoop = surroundings.eventLoops.next()
         guard revision.startsFromSnapshot else {
             return begin(id, isProvisioned ? .provisioned : .demand, on: eventLoop)
+        }
+        // A template that was dropped with its version is not made again for those who still wait.
+        if state.withLock({ $0.isRetired }) {
+            let template = surroundings.snapshots.taken(revision)
+            return begin(id, template.map { .restored($0) } ?? .demand, on: eventLoop)
         }
         if let template = surroundings.snapshots.template(for: revision) {
             return begin(id, .restored(template), on: eventLoop)

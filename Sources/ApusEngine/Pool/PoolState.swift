@@ -154,6 +154,7 @@ package struct PoolState<Waiting: Sendable>: Sendable {
 
     /// Keeps so many environments, from now on. What is more than that ends, as soon as it is idle.
     package mutating func provision(_ target: Int, now: Duration, nextID: () -> EnvironmentID) -> [Action] {
+        guard !isRetired else { return [] }
         provisionedTarget = target
         // Idle ones go first.
         var surplus = provisioned.count - target
@@ -258,7 +259,11 @@ package struct PoolState<Waiting: Sendable>: Sendable {
         guard firstWaiting < waiting.count else { return nil }
         let next = waiting[firstWaiting]
         firstWaiting += 1
-        if firstWaiting > 64, firstWaiting * 2 > waiting.count {
+        // Nothing of an invocation is kept longer than it takes; a long queue is moved up now and then.
+        if firstWaiting == waiting.count {
+            waiting.removeAll(keepingCapacity: true)
+            firstWaiting = 0
+        } else if firstWaiting > 64, firstWaiting * 2 > waiting.count {
             waiting.removeFirst(firstWaiting)
             firstWaiting = 0
         }

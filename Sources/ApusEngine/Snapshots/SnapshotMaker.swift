@@ -80,21 +80,29 @@ final class SnapshotMaker: EnvironmentOwner {
         eventLoop.execute { environment.value.close() }
     }
 
-    private func settle(_ stage: Stage, _ outcome: SnapshotOutcome) {
-        let (waiting, dropped): ([CheckedContinuation<SnapshotOutcome, Never>], Template?) = state.withLock { guarded in
+    /// - Returns: false when it was known before what became of it.
+    @discardableResult
+    private func settle(_ stage: Stage, _ outcome: SnapshotOutcome) -> Bool {
+        let (waiting, dropped): ([CheckedContinuation<SnapshotOutcome, Never>]?, Template?) = state.withLock {
+            guarded in
             switch (guarded.stage, stage) {
             case (.making(let waiting), _):
                 guarded.stage = stage
                 return (waiting, nil)
             case (.taken(let template), .over):
                 guarded.stage = stage
-                return ([], template)
-            default: return ([], nil)
+                return (nil, template)
+            default: return (nil, nil)
             }
         }
-        for continuation in waiting { continuation.resume(returning: outcome) }
+        for continuation in waiting ?? [] { continuation.resume(returning: outcome) }
+        if let dropped { close(dropped) }
+        return waiting != nil
+    }
+
+    private func close(_ template: Template) {
         // Nobody waits for its end.
-        if let dropped { Task { await dropped.close() } }
+        Task { await template.close() }
     }
 
     // MARK: From the environment
@@ -105,7 +113,8 @@ final class SnapshotMaker: EnvironmentOwner {
         // Whether the process can be forked is known once it was; the fork is the first environment's.
         eventLoop.makeFutureWithTask { await Self.obstacle(to: template, as: id) }.whenSuccess { [self] obstacle in
             if let obstacle { return giveUp(box.value, obstacle) }
-            settle(.taken(template), .taken)
+            // It may have been dropped meanwhile, with the fork that waits.
+            if !settle(.taken(template), .taken) { close(template) }
         }
     }
 
@@ -132,14 +141,20 @@ final class SnapshotMaker: EnvironmentOwner {
         let error = failure.initError ?? (fault.code, fault.message)
         let outcome = SnapshotOutcome.failed(type: error.type, message: error.message)
         settle(.over(outcome), outcome)
+        letGo()
     }
 
     func removed(_ environment: Environment) {
         let wasTaken = template != nil
         let reason = "the template has ended"
-        settle(.over(.unforkable(reason: reason)), .unforkable(reason: reason))
-        if wasTaken { onLost(self) }
+        let wasMaking = settle(.over(.unforkable(reason: reason)), .unforkable(reason: reason))
+        letGo()
+        // What has ended by itself may be made again; what cannot be forked never can.
+        if wasTaken || wasMaking { onLost(self) }
     }
+
+    /// Environment and maker hold each other until here.
+    private func letGo() { state.withLock { $0.environment = nil } }
 
     func track(_ work: EventLoopFuture<Void>) { services.track(work) }
 

@@ -8,13 +8,16 @@ final class Snapshots: Sendable {
     private struct Key: Hashable {
         var function: FunctionKey
         var version: FunctionVersion
-        /// What a version runs never changes; `$LATEST` does.
-        var revision: String?
+        /// `$LATEST` changes; a version never does, but another function may have the name after this one.
+        var content: String
 
         init(_ revision: Revision) {
             function = revision.function
             version = revision.version
-            self.revision = revision.version == .latest ? revision.id : nil
+            let variables = revision.variables.map { "\($0.name)=\($0.value)" }.joined(separator: "\n")
+            content =
+                revision.version == .latest
+                ? revision.id : "\(revision.code.sha256) \(revision.handler) \(revision.role)\n\(variables)"
         }
     }
 
@@ -34,13 +37,24 @@ final class Snapshots: Sendable {
     func taken(_ revision: Revision) -> Template? { makers.withLock { $0[Key(revision)] }?.template }
 
     func take(_ revision: Revision) async -> SnapshotOutcome {
-        let outcome = await maker(revision).outcome()
+        let maker = maker(revision)
+        let outcome = await maker.outcome()
         // A failed init may go well another time.
-        if case .failed = outcome { drop(revision) }
+        if case .failed = outcome { forget(maker, Key(revision)) }
         return outcome
     }
 
     func drop(_ revision: Revision) { makers.withLock { $0.removeValue(forKey: Key(revision)) }?.close() }
+
+    /// Drops a template that has failed, unless another has taken its place already.
+    func drop(_ template: Template, of revision: Revision) {
+        let failed: SnapshotMaker? = makers.withLock { makers in
+            guard let maker = makers[Key(revision)], maker.template === template else { return nil }
+            makers[Key(revision)] = nil
+            return maker
+        }
+        failed?.close()
+    }
 
     /// - Parameter version: nil drops all of the function's.
     func drop(_ function: FunctionKey, version: FunctionVersion?) {
