@@ -103,6 +103,34 @@ struct CellTests {
         }
     }
 
+    @Test func whatDemandNoLongerAsksForIsGivenBack() async throws {
+        let gate = Gate()
+        try await Self.run(
+            .booted,
+            program: {
+                try $0.serve { _ in
+                    gate.pass(); return "1"
+                }
+            }
+        ) { fixture, revision in
+            try await fixture.driver.waitForCells(least)
+            let callers = 8
+            await withTaskGroup(of: Void.self) { group in
+                for _ in 0..<callers { group.addTask { _ = await fixture.call(revision) } }
+                try? await gate.waitForArrivals(callers)
+                gate.open(for: callers)
+            }
+            // Half more than were taken at once.
+            fixture.time.advance(by: .seconds(1))
+            let waiting: @Sendable ([ScriptedSandbox]) -> Int = { $0.count { $0.function == nil && !$0.hasEnded } }
+            fixture.engine.settle()
+            try await fixture.driver.sandboxes.wait(for: "a larger stock") { waiting($0) == 12 }
+            for _ in 0..<200 { fixture.engine.tidy() }
+            try await fixture.driver.closed.wait(for: "the surplus to be closed") { $0.count == 12 - 4 }
+            #expect(waiting(fixture.driver.sandboxes.value) == 4)
+        }
+    }
+
     @Test func aZygoteThatEndsIsReplaced() async throws {
         try await Self.run(.forked) { fixture, revision in
             try await fixture.driver.waitForCells(least + 1)

@@ -126,9 +126,20 @@ package final class CellSupply: Sendable {
         topUp()
     }
 
-    /// A second has passed.
+    /// A second has passed: cells that demand no longer asks for are given back.
     func tick() {
-        state.withLock { guarded in for id in guarded.stocks.keys { guarded.stocks[id]!.demand.tick() } }
+        let surplus: [any Sandbox] = state.withLock { guarded in
+            var surplus: [any Sandbox] = []
+            for id in guarded.stocks.keys {
+                guarded.stocks[id]!.demand.tick()
+                let stock = guarded.stocks[id]!
+                let count = max(0, stock.ready.count - stock.demand.target)
+                surplus += stock.ready.prefix(count)
+                guarded.stocks[id]!.ready.removeFirst(count)
+            }
+            return surplus
+        }
+        for cell in surplus { close(cell) }
     }
 
     /// Makes what is missing, if this is the time for it. To be called several times a second.
