@@ -126,6 +126,12 @@ package final class ScriptedSandbox: Sandbox {
     /// Nil for a cell that is nobody's yet.
     package var function: SandboxSpecification? { state.withLock { $0.specification } }
 
+    /// It comes from a process that is a function's already.
+    package var isForkOfTemplate: Bool {
+        guard case .forked(let origin) = origin else { return false }
+        return driver.sandboxes.value.contains { $0.id == origin && $0.function != nil }
+    }
+
     /// Of an environment that is somebody's.
     package var specification: SandboxSpecification { function! }
 

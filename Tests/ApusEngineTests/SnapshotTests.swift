@@ -107,8 +107,12 @@ struct SnapshotTests {
             let template = try #require(fixture.driver.functions.first)
             template.kill()
             try await fixture.driver.closed.wait(for: "the template to be closed") { $0.contains(template.id) }
-            while await fixture.engine.snapshot(revision) != .taken {}
-            #expect(fixture.driver.functions.filter(\.specification.isTemplate).count == 2)
+            // The engine hears of it a moment later.
+            let isTemplate: @Sendable (ScriptedSandbox) -> Bool = { $0.function?.isTemplate == true }
+            while fixture.driver.sandboxes.value.count(where: isTemplate) < 2 {
+                _ = await fixture.engine.snapshot(revision)
+            }
+            #expect(await fixture.engine.snapshot(revision) == .taken)
         }
     }
 
@@ -138,6 +142,18 @@ struct SnapshotTests {
             #expect(fixture.driver.functions.filter(\.specification.isTemplate).count == 2)
             gate.open()
             #expect(await held == "success 1")
+        }
+    }
+
+    @Test func aFunctionWhoseForksAllFailRunsItsInitItself() async throws {
+        var hooks = ScriptedDriver.Hooks()
+        hooks.beforeSpecialize = { sandbox, _ in
+            sandbox.isForkOfTemplate ? SandboxError(step: "find", subject: sandbox.id, errno: ENOENT) : nil
+        }
+        try await Self.run(hooks: hooks, program: Self.templateOrEcho) { fixture, revision in
+            fixture.publish(revision, qualifier: "1")
+            #expect(await fixture.call(revision, qualifier: "1").summary == "success {}")
+            #expect(fixture.starts(revision)[.template] == nil)
         }
     }
 

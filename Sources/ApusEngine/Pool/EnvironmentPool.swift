@@ -24,6 +24,9 @@ package final class EnvironmentPool: EnvironmentOwner {
         var onProvisioned: @Sendable (EnvironmentPool) -> Void
     }
 
+    /// So many templates may fail before each environment runs the init itself: a function can see to it that all do.
+    private static let templateAttempts = 3
+
     private let concurrency: FunctionConcurrency
     private let metrics: EnvironmentMetrics
     private let surroundings: Surroundings
@@ -40,6 +43,8 @@ package final class EnvironmentPool: EnvironmentOwner {
         /// The time from the start to the first event asked for, of the last environment.
         var startDuration = Duration.milliseconds(10)
         var provisionFailure: String?
+        /// Forks of templates that came to nothing, since the last one that did not.
+        var templateFailures = 0
         var isRetired = false
         var isClosed = false
     }
@@ -166,6 +171,7 @@ package final class EnvironmentPool: EnvironmentOwner {
             switch environment.origin {
             case .restored(let template):
                 metrics.restoreDuration.record(started)
+                state.withLock { $0.templateFailures = 0 }
                 prepareNext(template)
             case .demand, .provisioned, .template: metrics.initDuration.record(started)
             }
@@ -217,6 +223,7 @@ package final class EnvironmentPool: EnvironmentOwner {
         settle(id)
         decide { [ids] guarded, now in
             guarded.environments[id] = nil
+            guarded.templateFailures += 1
             return guarded.pool.removed(id, now: now, nextID: ids.next)
         }
         reportIfEmpty()
@@ -314,8 +321,10 @@ package final class EnvironmentPool: EnvironmentOwner {
         guard revision.startsFromSnapshot else {
             return begin(id, isProvisioned ? .provisioned : .demand, on: eventLoop)
         }
+        let (isRetired, failures) = state.withLock { ($0.isRetired, $0.templateFailures) }
+        if failures >= Self.templateAttempts { return begin(id, .demand, on: eventLoop) }
         // A template that was dropped with its version is not made again for those who still wait.
-        if state.withLock({ $0.isRetired }) {
+        if isRetired {
             let template = surroundings.snapshots.taken(revision)
             return begin(id, template.map { .restored($0) } ?? .demand, on: eventLoop)
         }
