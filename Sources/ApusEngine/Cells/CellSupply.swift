@@ -156,9 +156,6 @@ package final class CellSupply: Sendable {
         for cell in surplus { close(cell) }
     }
 
-    /// Cells that wait, of all runtimes.
-    package var waitingCount: Int { state.withLock { $0.stocks.values.reduce(0) { $0 + $1.ready.count } } }
-
     func close() async {
         let (cells, zygotes): ([any Sandbox], [any Sandbox]) = state.withLock { guarded in
             guarded.isClosed = true

@@ -128,9 +128,6 @@ package final class EnvironmentPool: EnvironmentOwner {
 
     package var environmentCount: Int { state.withLock { $0.pool.environmentCount } }
 
-    /// Environments that wait for an invocation.
-    package var idleCount: Int { state.withLock { $0.pool.idleCount } }
-
     var counts: EnvironmentCounts {
         state.withLock {
             EnvironmentCounts(
