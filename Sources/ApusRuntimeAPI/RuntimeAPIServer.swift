@@ -1,4 +1,5 @@
 package import ApusModel
+import Glibc
 package import NIOCore
 import NIOPosix
 
@@ -92,20 +93,34 @@ package final class RuntimeAPIServer {
         return true
     }
 
-    /// Forgets the runtime process that was; another is about to start.
-    package func reset() {
+    /// The runtime process is to end: nothing that it still says counts.
+    package func abandon() {
         eventLoop.preconditionInEventLoop()
-        state = RuntimeAPIState()
+        state.abandon()
         parked = nil
         let open = connections.values
         connections = [:]
         for connection in open { connection.letGo() }
     }
 
+    /// Forgets the runtime process that has ended; another is about to start.
+    package func reset() {
+        abandon()
+        refuseWaitingConnections()
+        state = RuntimeAPIState()
+    }
+
     package func close() {
-        reset()
+        abandon()
         listener?.close(promise: nil)
         listener = nil
+    }
+
+    /// What the process that has ended asked last would be taken for the next one's words.
+    private func refuseWaitingConnections() {
+        try? listener?.pipeline.syncOperations.withUnsafeTransportIfAvailable(of: NIOBSDSocket.Handle.self) { socket in
+            while case let connection = accept(socket, nil, nil), connection >= 0 { Glibc.close(connection) }
+        }
     }
 
     // MARK: From the connections

@@ -103,6 +103,9 @@ package struct RuntimeAPIState: Equatable, Sendable {
         return nil
     }
 
+    /// The runtime is to end.
+    package mutating func abandon() { phase = .failed }
+
     /// The connection that waited in `/next` went away; the runtime has to ask again.
     package mutating func unpark(after id: RequestID) {
         if phase == .idle { phase = .responded(id) }

@@ -81,6 +81,18 @@ final class RuntimeAPIFixture: Sendable {
 
     func reset() async throws { try await eventLoop.submit { [server] in server.value.reset() }.get() }
 
+    func abandon() async throws { try await eventLoop.submit { [server] in server.value.abandon() }.get() }
+
+    /// A reset that comes after a call was sent and before the server has seen it.
+    func reset(before call: String) async throws -> LoopbackConnection {
+        try await eventLoop.submit { [server, port] in
+            let connection = try LoopbackConnection(port: port)
+            try connection.send(call)
+            server.value.reset()
+            return connection
+        }.get()
+    }
+
     private func close() async { try? await eventLoop.submit { [server] in server.value.close() }.get() }
 }
 

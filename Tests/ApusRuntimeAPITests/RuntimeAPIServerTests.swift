@@ -379,6 +379,25 @@ struct RuntimeAPIServerTests {
         }
     }
 
+    @Test func aCallThatWaitedWhenTheProcessEndedIsNotTheNextOnes() async throws {
+        try await RuntimeAPIFixture.run { fixture in
+            let late = try await fixture.reset(before: "GET /2018-06-01/runtime/invocation/next HTTP/1.1\r\n\r\n")
+            #expect(throws: (any Error).self) { try late.reply() }
+            _ = try await fixture.park()
+            try await fixture.expect(["ready true"])
+        }
+    }
+
+    @Test func anAbandonedRuntimeIsNotHeard() async throws {
+        try await RuntimeAPIFixture.run { fixture in
+            _ = try await fixture.work()
+            try await fixture.abandon()
+            let refused = try fixture.connect()
+            #expect(try refused.call("GET", "/2018-06-01/runtime/invocation/next").status == 403)
+            try await fixture.expect(["ready true"])
+        }
+    }
+
     @Test func aResetForgetsTheRuntimeThatWas() async throws {
         try await RuntimeAPIFixture.run { fixture in
             let old = try await fixture.work()

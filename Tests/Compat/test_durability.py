@@ -75,6 +75,9 @@ def test_accepted_events_survive_kill_9(new_server):
     logs = server.client("logs")
 
     def ran():
+        # The group comes with the first of them.
+        groups = logs.describe_log_groups(logGroupNamePrefix=function.log_group)["logGroups"]
+        assert groups, "no event has run"
         pages = logs.get_paginator("filter_log_events").paginate(logGroupName=function.log_group, filterPattern="ran")
         seen = {int(event["message"].split()[1]) for page in pages for event in page["events"]}
         missing = accepted - seen

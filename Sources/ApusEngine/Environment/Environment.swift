@@ -456,15 +456,19 @@ final class Environment: RuntimeAPIDelegate {
     }
 
     private func restart() {
-        server.reset()
+        server.abandon()
         guard let sandbox else { return }
         process += 1
         isRestarting = true
         // Booting is not the function's work, here as in init.
         sandbox.setCPU(millicores: 0)
         let box = NIOLoopBound(self, eventLoop: eventLoop)
-        // Ends when the new runtime process runs or has failed to.
-        eventLoop.makeFutureWithTask { try await sandbox.restart() }.whenComplete { result in
+        // Ends with the old runtime process, which was killed before.
+        eventLoop.makeFutureWithTask { await sandbox.waitForExit() }.flatMap { _ in
+            box.value.server.reset()
+            // Ends when the new one runs or has failed to.
+            return box.value.eventLoop.makeFutureWithTask { try await sandbox.restart() }
+        }.whenComplete { result in
             switch result {
             case .success: box.value.restarted()
             case .failure(let error): box.value.restartFailed(error)
