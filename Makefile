@@ -53,6 +53,8 @@ install: build
 	install -m 755 .build/release/apus .build/release/apus-launcher '$(DESTDIR)$(PREFIX)/bin'
 	rm -rf '$(DESTDIR)$(PREFIX)/share/apus/Runtimes'
 	cp -R Runtimes '$(DESTDIR)$(PREFIX)/share/apus/Runtimes'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/apus/Examples'
+	cp -R Examples '$(DESTDIR)$(PREFIX)/share/apus/Examples'
 	find '$(DESTDIR)$(PREFIX)/share/apus/Runtimes' -mindepth 1 \( -name 'tests' -o -name 'conftest.py' -o -name '.*' -o -name '__pycache__' \) -prune -exec rm -rf {} +
 	@echo 'installed; start it with: $(PREFIX)/bin/apus serve'
 

@@ -22,11 +22,9 @@ package struct Diagnosis: Sendable {
     }
 
     /// Every runtime that has a data file, with what stands in its way; nil when nothing does. Gives the driver back.
-    package func runtimes() async throws -> [(id: String, obstacle: String?)] {
+    package func runtimes() async -> [(id: String, obstacle: String?)] {
         guard let foundations else { return [] }
         await foundations.driver.shutdown()
-        return try await RuntimeCatalog(
-            folder: foundations.places.runtimes, aliases: settings.runtimeAliases
-        ).survey()
+        return await foundations.runtimes.survey()
     }
 }

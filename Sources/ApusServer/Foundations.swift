@@ -5,6 +5,7 @@ import Glibc
 package struct Foundations: Sendable {
     let settings: ServerSettings
     let places: Places
+    let runtimes: RuntimeCatalog
     package let driver: any SandboxDriver
 
     /// - Parameter instanceSuffix: set for what is done beside a server with the same data folder.
@@ -17,7 +18,9 @@ package struct Foundations: Sendable {
         self.settings = settings
         Self.raiseDescriptorLimit()
         places = try Places(settings, instanceSuffix: instanceSuffix)
-        driver = try Self.makeDriver(settings, places)
+        runtimes = try RuntimeCatalog(
+            folder: places.runtimes, aliases: settings.runtimeAliases, interpreters: settings.interpreters)
+        driver = try Self.makeDriver(settings, places, prefixes: runtimes.prefixes)
     }
 
     /// Each environment costs about twenty descriptors; shells give a process 1,024 and let it have more.
@@ -28,7 +31,9 @@ package struct Foundations: Sendable {
         setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     }
 
-    private static func makeDriver(_ settings: ServerSettings, _ places: Places) throws -> any SandboxDriver {
+    private static func makeDriver(
+        _ settings: ServerSettings, _ places: Places, prefixes: Set<String>
+    ) throws -> any SandboxDriver {
         switch settings.driver {
         case .linux:
             guard geteuid() == 0 else {
@@ -40,7 +45,9 @@ package struct Foundations: Sendable {
                 let launcher = try Launcher(path: places.launcher)
                 try Privilege.drop()
                 return try LinuxDriver(
-                    launcher, LinuxSettings(instance: places.instance, sources: [places.code, places.runtimes]))
+                    launcher,
+                    LinuxSettings(
+                        instance: places.instance, sources: [places.code, places.runtimes] + prefixes.sorted()))
             } catch {
                 if error.errno == EADDRINUSE {
                     throw StartError(

@@ -45,7 +45,7 @@ package struct ApusServer: Sendable {
 
         let credentials = CredentialStore(store: store)
         let newKey = try await prepareKey(credentials)
-        let runtimes = try RuntimeCatalog(folder: places.runtimes, aliases: settings.runtimeAliases)
+        let runtimes = foundations.runtimes
         let logs = LogsService(store: store, time: time, logger: logger)
         let platform = PlatformListener(logger: logger)
         var limits = Engine.Limits()

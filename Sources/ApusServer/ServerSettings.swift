@@ -30,6 +30,9 @@ package struct ServerSettings: Sendable {
     /// Identifiers that another runtime answers to.
     package var runtimeAliases: [String: String]
 
+    /// Programs of runtimes by identifier, where they are not in one of the usual places: absolute paths `PREFIX/bin/NAME`.
+    package var interpreters: [String: String]
+
     /// After which an environment that nobody calls is closed.
     package var idleTimeout: Duration
 
@@ -40,7 +43,8 @@ package struct ServerSettings: Sendable {
     package init(
         data: String, host: String = "127.0.0.1", port: Int = 4566, isDevelopment: Bool = false,
         driver: Driver = .linux, scope: Scope = Scope(account: .standard, region: .standard), eventLoops: Int = 1,
-        runtimes: String? = nil, runtimeAliases: [String: String] = [:], idleTimeout: Duration = .seconds(600),
+        runtimes: String? = nil, runtimeAliases: [String: String] = [:], interpreters: [String: String] = [:],
+        idleTimeout: Duration = .seconds(600),
         concurrency: Int = 1000, logLevel: Logger.Level = .notice
     ) {
         self.data = data
@@ -52,6 +56,7 @@ package struct ServerSettings: Sendable {
         self.eventLoops = eventLoops
         self.runtimes = runtimes
         self.runtimeAliases = runtimeAliases
+        self.interpreters = interpreters
         self.idleTimeout = idleTimeout
         self.concurrency = concurrency
         self.logLevel = logLevel

@@ -38,6 +38,9 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Option(help: ArgumentHelp("Let one runtime serve for another; may be repeated.", valueName: "runtime=runtime"))
     var runtimeMap: [String] = []
 
+    @Option(help: ArgumentHelp("Run a runtime with this program; may be repeated.", valueName: "runtime=path"))
+    var interpreters: [String] = []
+
     @Option(
         help: ArgumentHelp("Close environments that nobody called for so long (default 10m).", valueName: "duration"))
     var idleTimeout: String?
@@ -59,6 +62,7 @@ struct SettingOptions: ParsableArguments, Sendable {
         flags[.eventLoops] = eventLoops.map(String.init)
         flags[.runtimes] = runtimes
         flags[.runtimeMap] = runtimeMap.isEmpty ? nil : runtimeMap.joined(separator: ",")
+        flags[.interpreters] = interpreters.isEmpty ? nil : interpreters.joined(separator: ",")
         flags[.idleTimeout] = idleTimeout
         flags[.concurrency] = concurrency.map(String.init)
         flags[.logLevel] = logLevel

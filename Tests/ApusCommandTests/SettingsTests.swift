@@ -64,6 +64,8 @@ struct SettingsTests {
             runtime-map:
               python3.12: python3.11
               nodejs22.x: nodejs20.x
+            interpreters:
+              nodejs22.x: /home/me/node/bin/node
             idle-timeout: 90s
             concurrency: 50
             log-level: debug
@@ -78,6 +80,7 @@ struct SettingsTests {
         #expect(settings.eventLoops == 7)
         #expect(settings.runtimes == "/opt/runtimes")
         #expect(settings.runtimeMap == ["python3.12": "python3.11", "nodejs22.x": "nodejs20.x"])
+        #expect(settings.interpreters == ["nodejs22.x": "/home/me/node/bin/node"])
         #expect(settings.idleTimeout == .seconds(90))
         #expect(settings.concurrency == 50)
         #expect(settings.logLevel == "debug")
@@ -88,11 +91,13 @@ struct SettingsTests {
         let environment = [
             "APUS_DATA": "/d", "APUS_LISTEN": ":9", "APUS_DEV": "1", "APUS_DRIVER": "process",
             "APUS_ACCOUNT": "111122223333", "APUS_REGION": "us-west-2", "APUS_EVENT_LOOPS": "3", "APUS_RUNTIMES": "/r",
-            "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_IDLE_TIMEOUT": "1m", "APUS_CONCURRENCY": "7",
+            "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_INTERPRETERS": "a=/b/bin/c",
+            "APUS_IDLE_TIMEOUT": "1m", "APUS_CONCURRENCY": "7",
             "APUS_LOG_LEVEL": "error",
         ]
         let settings = try settings(environment: environment)
         #expect(settings.runtimeMap == ["a": "b", "c": "d"])
+        #expect(settings.interpreters == ["a": "/b/bin/c"])
         #expect(settings.eventLoops == 3)
         for row in settings.origins { #expect(row.origin == .environment(row.key.variable)) }
     }

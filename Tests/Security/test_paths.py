@@ -215,7 +215,7 @@ exports.handler = async () => ({
 
 def test_a_cell_of_node(functions, server):
     function = functions.node(NODE, Environment={"Variables": {"MINE": "mine"}}, Timeout=10)
-    eventually(lambda: [each for each in kinds(server)["cell"] if "node" in each.command[0]], "a cell of Node.js waits")
+    eventually(lambda: [each for each in kinds(server)["cell"] if "node" in " ".join(each.command)], "a cell of Node.js waits")
     seen = function.invoke().ok()
     assert starts(server, function, "cell") == 1
     assert {int(seen["status"][name], 16) for name in ("CapPrm", "CapEff", "CapAmb", "CapBnd")} == {0}

@@ -30,9 +30,9 @@ package struct HTTPClient: Sendable {
         do {
             let connection = try await connect()
             let response = try await connection.executeThenClose { inbound, outbound in
-                try await outbound.write(.head(head(request)))
-                if request.body.readableBytes > 0 { try await outbound.write(.body(.byteBuffer(request.body))) }
-                try await outbound.write(.end(nil))
+                // At once: the server may answer and close as soon as it has the last byte.
+                try await outbound.write(
+                    contentsOf: [.head(head(request)), .body(.byteBuffer(request.body)), .end(nil)])
                 return try await read(inbound)
             }
             guard let response else {

@@ -10,6 +10,7 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case eventLoops = "event-loops"
     case runtimes
     case runtimeMap = "runtime-map"
+    case interpreters
     case idleTimeout = "idle-timeout"
     case concurrency
     case logLevel = "log-level"

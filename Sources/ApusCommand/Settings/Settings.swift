@@ -11,6 +11,7 @@ package struct Settings: Sendable {
     package var eventLoops: Int
     package var runtimes: String?
     package var runtimeMap: [String: String]
+    package var interpreters: [String: String]
     package var idleTimeout: Duration
     package var concurrency: Int
     package var logLevel: String
@@ -37,6 +38,7 @@ package struct Settings: Sendable {
         }
         runtimes = try reader.path(.runtimes)
         runtimeMap = try reader.map(.runtimeMap)
+        interpreters = try reader.map(.interpreters)
         idleTimeout = try reader.value(.idleTimeout, "10m", "a duration such as 90s, 10m or 1h") {
             DurationText.parse($0).flatMap { $0 >= .seconds(1) ? $0 : nil }
         }

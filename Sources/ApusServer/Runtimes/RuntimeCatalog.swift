@@ -10,13 +10,17 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
 
     /// What the operator lets one identifier stand for, such as `python3.12` for `python3.11`.
     private let aliases: [String: String]
+
+    /// Programs that the operator has named, by identifier.
+    private let interpreters: [String: String]
     private let found = Mutex<[String: RuntimeBundle]>([:])
 
     /// - Parameters:
     ///   - folder: holds a folder for each family of runtimes.
     ///   - aliases: identifier to the identifier that is to serve it.
+    ///   - interpreters: identifier to the program that is to run it, `PREFIX/bin/NAME`.
     /// - Throws: when a data file cannot be read.
-    package init(folder: String, aliases: [String: String]) throws {
+    package init(folder: String, aliases: [String: String] = [:], interpreters: [String: String] = [:]) throws {
         var descriptions: [String: (RuntimeDescription, bundle: String)] = [:]
         let root = URL(filePath: folder, directoryHint: .isDirectory)
         for family in try FileManager.default.contentsOfDirectory(at: root, includingPropertiesForKeys: nil) {
@@ -29,6 +33,12 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
         }
         self.descriptions = descriptions
         self.aliases = aliases
+        self.interpreters = interpreters
+    }
+
+    /// The folders of programs that sandboxes do not show by themselves, and so have to be mounted.
+    var prefixes: Set<String> {
+        Set(descriptions.values.flatMap { candidates($0.0) }.filter(\.isThere).compactMap(\.prefix))
     }
 
     /// Every identifier that has a data file, with what stands in its way; nil when nothing does.
@@ -54,11 +64,18 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
             throw RuntimeUnavailable(detail: "there is no \(served).json below the runtimes folder.")
         }
         var values = ["bundle": folder, "entrypoint": description.entrypoints?.first ?? ""]
-        if !description.interpreters.isEmpty { values["interpreter"] = try await interpreter(description) }
-        if let prepare = description.prepare { _ = await Program.run(prepare.map { $0.filled(values) }) }
+        var mounts = description.mounts.map { ($0.source.filled(values), $0.target) }.map(
+            SandboxSpecification.Mount.init)
+        if !description.interpreters.isEmpty {
+            let interpreter = try await interpreter(description)
+            values["interpreter"] = interpreter.path
+            mounts += interpreter.mounts
+            if let prepare = description.prepare { _ = await Program.run(prepare.map { $0.filled(values) }) }
+            values["interpreter"] = interpreter.pathInside
+        }
         let bundle = RuntimeBundle(
             id: id, arguments: description.arguments.map { $0.filled(values) },
-            mounts: description.mounts.map { .init(source: $0.source.filled(values), target: $0.target) },
+            mounts: mounts,
             variables: description.environment.map { (name: $0.key, value: $0.value.filled(values)) },
             executionEnvironment: description.executionEnvironment, hasFramedLogs: description.framedLogs,
             version: description.runtimeVersion, cell: description.cell,
@@ -67,17 +84,26 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
         return bundle
     }
 
-    private func interpreter(_ description: RuntimeDescription) async throws(RuntimeUnavailable) -> String {
+    private func candidates(_ description: RuntimeDescription) -> [Interpreter] {
+        (interpreters[description.id].map { [$0] } ?? description.interpreters).map(Interpreter.init)
+    }
+
+    private func interpreter(_ description: RuntimeDescription) async throws(RuntimeUnavailable) -> Interpreter {
+        let candidates = candidates(description)
         var others: [String] = []
-        for path in description.interpreters where FileManager.default.isExecutableFile(atPath: path) {
-            guard let command = description.versionCommand, let prefix = description.versionPrefix else { return path }
-            let version = await Program.run(command.map { $0.filled(["interpreter": path]) }) ?? "nothing"
-            if version.hasPrefix(prefix) { return path }
-            others.append("\(path) is \(version.split(separator: "\n").first ?? "")")
+        for interpreter in candidates where interpreter.isThere {
+            guard let command = description.versionCommand, let prefix = description.versionPrefix else {
+                return interpreter
+            }
+            let version = await Program.run(command.map { $0.filled(["interpreter": interpreter.path]) }) ?? "nothing"
+            if version.hasPrefix(prefix) { return interpreter }
+            others.append("\(interpreter.path) is \(version.split(separator: "\n").first ?? "")")
         }
-        let found = others.isEmpty ? "none of \(description.interpreters) exists" : others.joined(separator: ", ")
+        let paths = candidates.map(\.path).joined(separator: ", ")
+        let found = others.isEmpty ? "none of \(paths) exists" : others.joined(separator: ", ")
         throw RuntimeUnavailable(
-            detail: "\(found). Install it, or let another version answer: runtime-map in apus.yaml.")
+            detail: "\(found). Install it, name its program with --interpreters \(description.id)=PATH, "
+                + "or let another version answer: runtime-map in apus.yaml.")
     }
 }
 

@@ -13,6 +13,10 @@ struct Deploy: ClientJob {
             what differs, and waits until it can be called. Runtime and handler are guessed from the files for a new \
             function; an existing one keeps what no option changes, and --env sets single variables.
 
+            A folder of source code is built first, unless it has an executable `bootstrap`: by the target `build-NAME` \
+            of a Makefile, which leaves what is to be packed in $ARTIFACTS_DIR; or as a Swift package, a Go module or a \
+            Cargo package, whose program runs on provided.al2023.
+
             Exit codes: 0 done, 2 the server refused it, 3 nothing answered, 4 the folder cannot be used.
             """)
 
@@ -54,14 +58,16 @@ struct Deploy: ClientJob {
         guard let name = name ?? FunctionName.suggested(byFolder: path) else {
             throw CommandFailure(.local, "the folder's name makes no function's name; choose one with --name")
         }
-        let bytes = try pack(path)
+        let building = try ProjectBuild(try ProjectFolder(reading: path)).map { try Building($0, of: path) }
+        let packed = building?.artifacts ?? path
+        let bytes = try withExtendedLifetime(building) { try pack(packed) }
         Terminal.progress("packed \(path): \(Quantity.bytes(bytes.count))")
         let deployment = Deployment(context: context, name: name, bytes: bytes)
         let outcome: Deployment.Outcome
         if let existing = try await context.configuration(of: name) {
             outcome = try await deployment.update(existing, try changes(existing), startsFromSnapshot: snapshot)
         } else {
-            let code = try guess(path)
+            let code = try withExtendedLifetime(building) { try guess(packed) }
             let role = role ?? "arn:aws:iam::\(context.settings.account):role/lambda"
             outcome = try await deployment.create(
                 Lambda.CreateFunctionRequest(

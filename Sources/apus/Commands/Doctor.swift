@@ -16,7 +16,7 @@ struct Doctor: Job {
 
     func prepare() throws -> Work {
         let diagnosis = Diagnosis(ServerSettings(try options.resolve()))
-        return { try report(diagnosis.probes, try await diagnosis.runtimes()) }
+        return { try report(diagnosis.probes, await diagnosis.runtimes()) }
     }
 
     private func report(_ probes: [Probe], _ runtimes: [(id: String, obstacle: String?)]) throws {

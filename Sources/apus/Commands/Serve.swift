@@ -36,7 +36,8 @@ extension ServerSettings {
             data: settings.data, host: settings.listen.host, port: settings.listen.port,
             isDevelopment: settings.isDevelopment, driver: Driver(rawValue: settings.driver) ?? .linux,
             scope: Scope(account: settings.account, region: settings.region), eventLoops: settings.eventLoops,
-            runtimes: settings.runtimes, runtimeAliases: settings.runtimeMap, idleTimeout: settings.idleTimeout,
+            runtimes: settings.runtimes, runtimeAliases: settings.runtimeMap, interpreters: settings.interpreters,
+            idleTimeout: settings.idleTimeout,
             concurrency: settings.concurrency,
             logLevel: Logger.Level(rawValue: settings.logLevel) ?? .notice)
     }
