@@ -7,7 +7,7 @@ SWIFT_FILES = $(shell git ls-files -co --exclude-standard -- '*.swift')
 
 .PHONY: help
 help:
-	@echo 'make run         build, start the server, deploy Examples/hello and call it    [LISTEN=$(LISTEN) DRIVER=linux]'
+	@echo 'make run         build, start the server, deploy Examples/hello and call it    [LISTEN=$(LISTEN) DRIVER=linux|userns|process]'
 	@echo 'make stop        stop the server that `make run` started'
 	@echo 'make test        build and run every test                                      [SOAK=1: the two-minute soak]'
 	@echo 'make bench       measure, beside yardsticks of the same run'

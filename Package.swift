@@ -49,6 +49,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", exact: "2.101.2"),
         .package(url: "https://github.com/apple/swift-nio-extras", exact: "1.35.2"),
         .package(url: "https://github.com/groue/GRDB.swift", exact: "7.10.0"),
+        .package(url: "https://github.com/swift-server/async-http-client", exact: "1.37.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", exact: "2.28.1", traits: []),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", exact: "2.13.0"),
     ],
@@ -67,15 +68,26 @@ let package = Package(
         library("ApusShapes", ["ApusWire"]),
         library("ApusStore", ["ApusModel"]),
         library("ApusSandbox", ["ApusModel", "CApusLinux"]),
-        library("ApusRuntimeAPI", ["ApusHTTP", "ApusModel", nioCore, nioPosix]),
+        library("ApusRuntimeAPI", ["ApusHTTP", "ApusWire", "ApusModel", nioCore, nioPosix]),
         library("ApusMetrics", ["ApusModel", metrics]),
         library(
-            "ApusEngine", ["ApusSandbox", "ApusRuntimeAPI", "ApusMetrics", "ApusModel", nioCore, nioPosix, logging]),
+            "ApusEngine",
+            [
+                "ApusSandbox", "ApusRuntimeAPI", "ApusMetrics", "ApusWire", "ApusModel", nioCore, nioPosix, nioHTTP1,
+                logging,
+            ]),
 
         // Engines and tools behind the seams.
         library(
             "ApusStoreSQLite", ["ApusStore", "ApusModel", crypto, .product(name: "GRDB", package: "GRDB.swift")]),
         library("ApusArchive", ["ApusModel", "CLibArchive"]),
+        library(
+            "ApusImages",
+            [
+                "ApusArchive", "ApusStore", "ApusWire", "ApusModel", "CApusLinux", crypto, logging, nioCore, nioPosix,
+                nioHTTP1,
+                .product(name: "AsyncHTTPClient", package: "async-http-client"),
+            ]),
 
         // The AWS services.
         library("ApusServiceKit", ["ApusModel", "ApusWire", "ApusStore", logging]),
@@ -89,7 +101,8 @@ let package = Package(
             "ApusServer",
             [
                 "ApusFunctions", "ApusInvoke", "ApusLogs", "ApusIAM", "ApusStoreSQLite", "ApusEngine", "ApusSandbox",
-                "ApusMetrics", "ApusArchive", "ApusStore", "ApusModel", "ApusServiceKit", "ApusWire", crypto,
+                "ApusMetrics", "ApusArchive", "ApusImages", "ApusStore", "ApusModel", "ApusServiceKit", "ApusWire",
+                crypto,
                 .product(name: "HummingbirdCore", package: "hummingbird"),
                 .product(name: "HTTPTypes", package: "swift-http-types"),
                 .product(name: "NIOHTTPTypes", package: "swift-nio-extras"),
@@ -125,10 +138,16 @@ let package = Package(
         tests("ApusShapes", ["ApusTesting", "ApusWire", "ApusModel", nioCore]),
         tests("ApusStoreSQLite", ["ApusStore", "ApusTesting", "ApusModel"]),
         tests("ApusArchive", ["ApusTesting"]),
+        tests("ApusImages", ["ApusTesting", "ApusStore", "ApusModel", crypto, logging, nioPosix]),
         tests("ApusSandbox", ["ApusModel"]),
         tests("ApusRuntimeAPI", ["ApusTesting", "ApusModel", nioCore, nioPosix]),
         tests("ApusMetrics", ["ApusTesting", "ApusModel", metrics]),
-        tests("ApusEngine", ["ApusTesting", "ApusSandbox", "ApusMetrics", "ApusModel", nioCore]),
+        tests(
+            "ApusEngine",
+            [
+                "ApusTesting", "ApusSandbox", "ApusRuntimeAPI", "ApusMetrics", "ApusWire", "ApusModel", nioCore,
+                nioPosix,
+            ]),
         tests("ApusServiceKit", ["ApusTesting", "ApusShapes", "ApusWire", "ApusStore", "ApusModel", logging, nioCore]),
         tests(
             "ApusFunctions",

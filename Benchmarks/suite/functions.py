@@ -57,6 +57,24 @@ def hello_node():
     return Function(f"nodejs{major}.x", "app.handler", package({"app.js": source}))
 
 
+@functools.cache
+def ruby_runtime():
+    """The id that the host's Ruby answers to, and the server's arguments where it is older than all that AWS has ids for."""
+    ruby = shutil.which("ruby")
+    if ruby is None:
+        return None, []
+    version = subprocess.run([ruby, "--version"], capture_output=True, text=True, check=True).stdout.split()[1]
+    own = "ruby" + ".".join(version.split(".")[:2])
+    return ("ruby3.2", ["--runtime-map", "ruby3.2=ruby3.1"]) if own == "ruby3.1" else (own, [])
+
+
+def hello_ruby():
+    """Examples/hello-ruby, or None where there is no Ruby."""
+    runtime = ruby_runtime()[0]
+    source = (ROOT / "Examples/hello-ruby/app.rb").read_bytes()
+    return Function(runtime, "app.handler", package({"app.rb": source})) if runtime else None
+
+
 def hello_custom():
     """A static C program."""
     binary = program("runtime", "-static").read_bytes()

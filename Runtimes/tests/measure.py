@@ -25,10 +25,21 @@ CALLS = 20_000
 SOURCES = {
     "python": ("app.py", "def handler(event, context):\n    return {'message': 'Hello'}\n"),
     "node": ("app.js", "exports.handler = async event => ({message: 'Hello'});\n"),
+    "ruby": ("app.rb", "def handler(event:, context:) = {message: 'Hello'}\n"),
 }
 NOTHING = {
     "python": ["-I", "-S", "-c", "pass"],
     "node": ["-e", "0"],
+    "ruby": ["-e", "0"],
+}
+# Start scripts whose forks execute another `init`.
+ZYGOTES = {
+    "python": (
+        "import sys\nsys.path.insert(0, '{folder}')\nimport _apus.cell\n_apus.cell._INIT = '{init}'\n"
+        "from _apus.main import main\nmain()\n"),
+    "ruby": (
+        "require '{folder}/_apus/main'\nrequire '{folder}/_apus/cell'\nApus::Cell.send(:remove_const, :INIT)\n"
+        "Apus::Cell::INIT = '{init}'\nApus::Main.run\n"),
 }
 EVENT = b'{"key1": "value1", "key2": "value2", "key3": "value3"}'
 REPLY = (
@@ -106,17 +117,16 @@ def idle_cells(runtime, folder, executable, launch, platform):
         cell.close()
 
 
-def forks(runtime, folder, executable, launch, platform):
+def forks(runtime, family, folder, executable, launch, platform):
     """Forks of a zygote, whose first process is left waiting for the second in place of `init`."""
     init = os.path.join(folder, "init")
     # A process that holds next to nothing.
     subprocess.run(["cc", "-static", "-O2", "-o", init, "-x", "c", "-"], check=True, text=True, input=(
         "#include <stdlib.h>\n#include <sys/wait.h>\n"
         "int main(int n, char **a) { return waitpid(atoi(a[1]), 0, 0) < 0; }\n"))
-    script = os.path.join(folder, "bootstrap.py")
+    script = os.path.join(folder, "bootstrap")
     with open(script, "w") as file:
-        file.write(f"import sys\nsys.path.insert(0, {launch.variables('', '')['LAMBDA_RUNTIME_DIR']!r})\n"
-                   f"import _apus.cell\n_apus.cell._INIT = {init!r}\nfrom _apus.main import main\nmain()\n")
+        file.write(ZYGOTES[family].format(folder=launch.variables("", "")["LAMBDA_RUNTIME_DIR"], init=init))
     zygote = Cell.boot(runtime, folder, executable, script)
     wait_until_blocked(zygote.pid)
     message = variables_message(launch, platform)
@@ -235,7 +245,7 @@ def main(name, executable=None):
         cell_starts(name, folder, executable, launch, platform)
         idle_cells(name, folder, executable, launch, platform)
         if description["cell"] == "forked":
-            forks(name, folder, executable, launch, platform)
+            forks(name, description["family"], folder, executable, launch, platform)
         warm_calls(launch, platform)
 
 

@@ -43,6 +43,7 @@ class Launch:
             "{interpreter}": executable or interpreter(self._description),
             "/var/runtime": self._folder,
             "/var/task": self._task_root,
+            "{memory}": "128",
         }
         entrypoints = [self._place(path) for path in self._description.get("entrypoints", ())]
         self._places["{entrypoint}"] = next((path for path in entrypoints if os.access(path, os.X_OK)), None)

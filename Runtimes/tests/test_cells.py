@@ -35,11 +35,25 @@ exports.handler = async event => ({
   listeners: process.eventNames().map(name => [String(name), process.listenerCount(name)]),
 });
 """
-KINDS = [("python3.11", {"app.py": PYTHON_STATE}), ("nodejs20.x", {"app.js": NODE_STATE})]
-RUNTIMES = ["python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x"]
+RUBY_STATE = """\
+def handler(event:, context:)
+  files = Dir.children('/proc/self/fd').map { |name| "/proc/self/fd/#{name}" }.select { |link| File.exist?(link) }
+  {
+    variables: ENV.to_h.except(*event), child: IO.popen(%w[env -0], &:read).split("\\0"),
+    arguments: [$0, ARGV, __FILE__, $PROGRAM_NAME], path: $LOAD_PATH, gems: Gem.path, specifications: Gem.loaded_specs.keys.sort,
+    loaded: $LOADED_FEATURES.reject { |file| file.include?('/_apus/') }.sort, folder: Dir.pwd,
+    streams: [$stdin.fileno, $stdout.sync, $stderr.sync], files: files.map { |link| File.readlink(link)[/[^:]*/] }.sort,
+    time: Time.at(0).zone, encodings: [Encoding.default_external, Encoding.default_internal, ''.encoding, ENV['LANG'].encoding],
+    globals: global_variables.sort, methods: private_methods(false).sort, threads: Thread.list.size,
+  }
+end
+"""
+KINDS = [("python3.11", {"app.py": PYTHON_STATE}), ("nodejs20.x", {"app.js": NODE_STATE}), ("ruby3.1", {"app.rb": RUBY_STATE})]
+RUNTIMES = ["python3.10", "python3.11", "python3.12", "python3.13", "python3.14", "nodejs20.x", "ruby3.1"]
 ECHO = {
     "app.py": "def handler(event, context):\n    print('seen')\n    return event\n",
     "app.js": "exports.handler = async event => { console.log('seen'); return event; };",
+    "app.rb": "def handler(event:, context:)\n  puts 'seen'\n  event\nend\n",
 }
 
 # These say which of the two launches it was.
@@ -57,7 +71,7 @@ def test_a_cell_becomes_a_function(boot, runtime):
     assert (cell.output(), cell.errors()) == ("", "")
 
 
-@pytest.mark.parametrize("runtime, files", KINDS, ids=["python", "node"])
+@pytest.mark.parametrize("runtime, files", KINDS, ids=["python", "node", "ruby"])
 @pytest.mark.parametrize("variables", [{}, {"TZ": "America/New_York", "HOME": "/tmp", "A": "=\n\u00e9"}])
 def test_functions_cannot_tell_how_they_were_started(boot, start, runtime, files, variables):
     cell = boot(runtime, files).become("app.handler", **variables)
@@ -68,23 +82,24 @@ def test_functions_cannot_tell_how_they_were_started(boot, start, runtime, files
     assert found == expected
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x", "ruby3.1"])
 def test_variables_of_the_boot_are_gone(boot, runtime):
     files = {
         "app.py": "import os, subprocess\ndef handler(event, context):\n"
                   "    return [*os.environ, subprocess.run(['env'], stdout=subprocess.PIPE, text=True).stdout]\n",
         "app.js": "exports.handler = async () =>"
                   " [...Object.keys(process.env), require('child_process').execFileSync('env').toString()];",
+        "app.rb": "def handler(event:, context:) = [*ENV.keys, `env`]\n",
     }
     cell = boot(runtime, files, variables={"ONLY_AT_BOOT": "1"}).become("app.handler")
     assert b"ONLY_AT_BOOT" not in cell.invoke().body
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x", "ruby3.1"])
 def test_faults_of_init_are_reported(boot, runtime):
     post = boot(runtime).become("nothere.handler").api.result()
     assert post.path == "/2018-06-01/runtime/init/error"
-    assert post.headers["lambda-runtime-function-error-type"] == "Runtime.ImportModuleError"
+    assert post.headers["lambda-runtime-function-error-type"] in ("Runtime.ImportModuleError", "Init<LoadError>")
 
 
 MALFORMED = [
@@ -98,7 +113,7 @@ MALFORMED = [
 ]
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x", "ruby3.1"])
 @pytest.mark.parametrize("message, problem", MALFORMED, ids=lambda value: repr(value[:8]))
 def test_malformed_messages_end_the_cell(boot, runtime, message, problem):
     cell = boot(runtime)
@@ -110,7 +125,7 @@ def test_malformed_messages_end_the_cell(boot, runtime, message, problem):
     assert cell.output() == ""
 
 
-@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x"])
+@pytest.mark.parametrize("runtime", ["python3.11", "nodejs20.x", "ruby3.1"])
 def test_a_closed_channel_ends_the_cell_quietly(boot, runtime):
     cell = boot(runtime)
     cell.hang_up()

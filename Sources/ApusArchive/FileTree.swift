@@ -9,7 +9,7 @@ package enum FileTree {
     package static func remove(_ path: String) -> Bool {
         if unlink(path) == 0 || errno == ENOENT { return true }
         guard errno == EISDIR || errno == EPERM else { return false }
-        for name in names(in: path) ?? [] { remove("\(path)/\(name)") }
+        try? Folder(opening: path).empty()
         return rmdir(path) == 0 || errno == ENOENT
     }
 

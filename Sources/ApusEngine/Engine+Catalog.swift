@@ -217,7 +217,7 @@ extension Engine {
         // Nobody waits for it: a call that comes before starts its environment directly.
         Task { [services] in
             do throws(RuntimeUnavailable) {
-                services.cells.want(try await services.runtimes.bundle(revision.runtime))
+                services.cells.want(try await services.runtimes.bundle(revision.runtime).sized(for: revision.memory))
             } catch {
                 services.logger.debug(
                     "no cells for a runtime", metadata: ["runtime": "\(revision.runtime)", "reason": "\(error.detail)"])

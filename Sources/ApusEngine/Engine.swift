@@ -30,6 +30,10 @@ package final class Engine: Sendable {
         /// - Source: Lambda developer guide, "Init phase", "Restore phase".
         package var initTimeout = Duration.seconds(10)
 
+        package var shutdown = ShutdownTime()
+
+        package var streams = StreamLimits()
+
         package init() {}
     }
 
@@ -54,6 +58,7 @@ package final class Engine: Sendable {
 
     package init(
         driver: any SandboxDriver, runtimes: any RuntimeDirectory, code: any CodeSource,
+        images: any ImageSource = NoImages(),
         credentials: any ExecutionCredentialIssuer, log: any LogWriter, metrics: FunctionMetrics, time: any TimeSource,
         logger: Logger, eventLoops: any EventLoopGroup, limits: Limits,
         servePlatformAPI: @escaping @Sendable (Int32, any EventLoop) -> EventLoopFuture<any Channel>
@@ -69,8 +74,10 @@ package final class Engine: Sendable {
             driver: driver,
             cells: CellSupply(driver: driver, ids: ids, least: limits.waitingCells, time: time, logger: logger),
 
-            runtimes: runtimes, code: code, credentials: credentials, log: log, time: time, logger: logger, ids: ids,
-            initTimeout: limits.initTimeout, servePlatformAPI: servePlatformAPI,
+            runtimes: runtimes, code: code, images: images, credentials: credentials, log: log, time: time,
+            logger: logger, ids: ids,
+            initTimeout: limits.initTimeout, shutdown: limits.shutdown, streams: limits.streams,
+            servePlatformAPI: servePlatformAPI,
             track: { work in
                 inFlight.begin()
                 work.whenComplete { _ in inFlight.end() }
@@ -202,7 +209,7 @@ package final class Engine: Sendable {
             pool.closeAll()
         }
         await services.cells.close()
-        await inFlight.drained(within: .seconds(2), on: eventLoops.next())
+        await inFlight.drained(within: limits.shutdown.external + .seconds(1), on: eventLoops.next())
         await services.driver.shutdown()
     }
 

@@ -15,8 +15,14 @@ package struct RuntimeBundle: Sendable {
     /// The identifier that clients use, such as `python3.11`.
     package var id: String
 
+    /// Cells of bundles that agree in this are alike: the identifier, and the memory size where it matters (``sized(for:)``).
+    package internal(set) var stock: String
+
     /// The program and its arguments, as seen inside.
     package var arguments: [String]
+
+    /// Where the function's own program may be, for runtimes without one; the first is the one in the arguments.
+    package var entrypoints: [String]
     package var mounts: [SandboxSpecification.Mount]
 
     /// Variables that the user may override.
@@ -34,17 +40,30 @@ package struct RuntimeBundle: Sendable {
     /// Nil for a runtime that can only be launched directly.
     package var cell: Cell?
 
+    /// Set for a container image, with what its function changes: the rest then says the same in the engine's words.
+    package internal(set) var image: ImageProcess?
+
     /// Prefixes of variables that are read while the runtime boots, and so cannot come to a cell by message.
     package var bootVariables: [String]
+
+    /// The same for another identifier, which it is to serve.
+    package func serving(_ id: String) -> RuntimeBundle {
+        var bundle = self
+        bundle.id = id
+        bundle.stock = id
+        return bundle
+    }
 
     package init(
         id: String, arguments: [String], mounts: [SandboxSpecification.Mount],
         variables: [(name: String, value: String)],
         executionEnvironment: String?, hasFramedLogs: Bool, version: String,
-        cell: Cell? = nil, bootVariables: [String] = []
+        cell: Cell? = nil, bootVariables: [String] = [], entrypoints: [String] = []
     ) {
         self.id = id
+        self.stock = id
         self.arguments = arguments
+        self.entrypoints = entrypoints
         self.mounts = mounts
         self.variables = variables
         self.executionEnvironment = executionEnvironment
@@ -72,6 +91,9 @@ package struct RuntimeUnavailable: Error, Equatable, Sendable {
 package protocol CodeSource: Sendable {
     /// Checks the stored package and returns the directory of its files, which stays until the tree is let go of.
     func tree(_ code: CodeReference) async throws(CodeError) -> CodeTree
+
+    /// The files of layers, merged into one directory in their order. The stored packages are checked when they are unpacked.
+    func layers(_ layers: [CodeReference]) async throws(CodeError) -> LayerTree
 }
 
 package enum CodeError: Error, Equatable, Sendable {

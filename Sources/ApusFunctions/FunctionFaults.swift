@@ -54,6 +54,10 @@ enum FunctionFaults {
                 + "[\(accepted.joined(separator: ", "))] or be a valid ARN")
     }
 
+    static let logLevelOfText = Fault.invalidParameter(
+        "LogLevel is not supported when LogFormat is set to \"Text\". "
+            + "Remove LogLevel from your request or change the LogFormat to \"Json\" and try again.")
+
     /// Ours: AWS has every runtime.
     static func runtimeNotInstalled(_ id: String, _ detail: String) -> Fault {
         .invalidParameter("The runtime \(id) is not available on this host: \(detail)")

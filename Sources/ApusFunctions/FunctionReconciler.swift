@@ -19,20 +19,23 @@ package final class FunctionReconciler: Service {
     }
 
     private let functions: FunctionStore
+    private let images: (any ImageLibrary)?
     private let sink: any RevisionSink
     private let logger: Logger
     private let items: AsyncStream<Item>
     private let notify: AsyncStream<Item>.Continuation
     private let progress = Mutex(WorkInProgress<Item>())
 
-    init(functions: FunctionStore, sink: any RevisionSink, logger: Logger) {
+    init(functions: FunctionStore, images: (any ImageLibrary)?, sink: any RevisionSink, logger: Logger) {
         self.functions = functions
+        self.images = images
         self.sink = sink
         self.logger = logger
         (items, notify) = AsyncStream.makeStream()
     }
 
-    /// Hands out everything that is stored. To be called once, before requests are served. Snapshots are not waited for.
+    /// Hands out everything that is stored. To be called once, before requests are served. Snapshots and images are not waited
+    /// for.
     package func recover() async throws {
         for scope in try await functions.functions.scopes() {
             let concurrency = try await functions.concurrency(scope)
@@ -40,9 +43,14 @@ package final class FunctionReconciler: Service {
                 let key = FunctionKey(scope: scope, name: stored.key)
                 let share = concurrency[key.name]
                 if let reserved = share.reserved { sink.reserve(reserved, for: key) }
-                try await activate(key)
+                if stored.value.image == nil {
+                    try await activate(key)
+                } else {
+                    hand(stored.value, of: key)
+                    if stored.value.configuration.isSettling { changed(key) }
+                }
                 for version in try await functions.versions(of: key) {
-                    if version.value.configuration.hasSnapStart {
+                    if version.value.configuration.hasSnapStart || version.value.image != nil {
                         publish(version.value, of: key)
                     } else {
                         try await activate(version, of: key)
@@ -93,6 +101,16 @@ package final class FunctionReconciler: Service {
         if version.configuration.isSettling, let number = Int(version.qualifier) { notify.yield(.version(number, key)) }
     }
 
+    /// Hands out what `$LATEST` runs: of an image that cannot run, what ran before.
+    private func hand(_ record: FunctionRecord, of key: FunctionKey) {
+        switch record.configuration.state {
+        case "Pending"?, "Failed"?:
+            sink.suspend(key, qualifier: "$LATEST", state: record.configuration.state ?? "")
+        default:
+            sink.publish(record.previous?.revision(of: key) ?? record.revision(of: key), qualifier: "$LATEST")
+        }
+    }
+
     private func hand(_ version: VersionRecord, _ revision: Revision, of key: FunctionKey) {
         switch version.configuration.state {
         case "Pending"?, "Failed"?:
@@ -106,12 +124,18 @@ package final class FunctionReconciler: Service {
         do {
             var record = try await functions.function(reference).value
             if record.configuration.isSettling {
+                let image = record.image
+                // What runs already is ready.
+                let isNew = image != record.previous?.image
+                guard let outcome = await prepared(isNew ? image : nil) else { return }
                 record = try await functions.update(reference) { record in
-                    record.configuration.settle()
+                    // Another function may have taken its name meanwhile, and waits for another image.
+                    if record.image == image { record.end(outcome) }
                     return (record, [])
                 }
             }
-            sink.publish(record.revision(of: key), qualifier: "$LATEST")
+            // What ran before runs already.
+            if record.previous == nil { hand(record, of: key) }
             // It may have been deleted since it was read; the catalog must not keep what the store has not.
             _ = try await functions.function(reference)
         } catch let fault as Fault where fault.code == "ResourceNotFoundException" {
@@ -125,10 +149,15 @@ package final class FunctionReconciler: Service {
         guard version.configuration.isSettling else { return hand(version, revision, of: key) }
         if revision.startsFromSnapshot {
             sink.suspend(key, qualifier: version.qualifier, state: "Pending")
-            guard let outcome = await snapshot(revision) else { return }
+            guard let outcome = await outlast({ [sink] in await sink.snapshot(revision) }) else { return }
             version.configuration.end(outcome)
         } else {
-            version.configuration.settle()
+            if version.image != nil { sink.suspend(key, qualifier: version.qualifier, state: "Pending") }
+            switch await prepared(version.image) {
+            case nil: return
+            case .ready: version.configuration.settle()
+            case .failed(let failure): version.configuration.fail(failure)
+            }
         }
         // Handed out before the store says that it is active, so that whoever reads that can call it.
         hand(version, revision, of: key)
@@ -142,11 +171,32 @@ package final class FunctionReconciler: Service {
         sink.remove(key, qualifier: isGone ? nil : version.qualifier)
     }
 
-    /// - Returns: nil when the server ends first; the next start takes the snapshot then.
-    private func snapshot(_ revision: Revision) async -> SnapshotOutcome? {
-        let (outcomes, found) = AsyncStream.makeStream(of: SnapshotOutcome.self)
-        // Without a parent, so that the end of the server need not wait for a function's init.
-        Task { [sink] in found.yield(await sink.snapshot(revision)) }
+    /// Has the image of a function ready to run, if it is one.
+    ///
+    /// - Returns: nil when the server ends first; the next start goes on then.
+    private func prepared(_ image: AttachedImage?) async -> ImageOutcome? {
+        guard let image else { return .ready }
+        guard let images else { return .failed(ImageFailure(.unavailable, "this server runs no images")) }
+        let outcome = await outlast { () -> ImageOutcome in
+            do throws(ImageFailure) {
+                try await images.prepare(image.found)
+                return .ready
+            } catch {
+                return .failed(error)
+            }
+        }
+        if case .failed(let failure) = outcome {
+            logger.warning(
+                "an image could not be had", metadata: ["image": "\(image.found.resolvedURI)", "reason": "\(failure)"])
+        }
+        return outcome
+    }
+
+    /// - Returns: nil when the server ends first; the next start does the work again then.
+    private func outlast<Outcome: Sendable>(_ work: @escaping @Sendable () async -> Outcome) async -> Outcome? {
+        let (outcomes, found) = AsyncStream.makeStream(of: Outcome.self)
+        // Without a parent, so that the end of the server need not wait for a function's init or a registry.
+        Task { found.yield(await work()) }
         let outcome = await outcomes.first { _ in true }
         return Task.isCancelled ? nil : outcome
     }
@@ -203,6 +253,24 @@ package final class FunctionReconciler: Service {
             let now = try await read()
             if now == value { return }
             value = now
+        }
+    }
+}
+
+/// What became of an image that was to be made ready.
+private enum ImageOutcome: Sendable {
+    case ready
+    case failed(ImageFailure)
+}
+
+extension FunctionRecord {
+    /// What it is now is in force, or never will be.
+    fileprivate mutating func end(_ outcome: ImageOutcome) {
+        switch outcome {
+        case .ready:
+            configuration.settle()
+            previous = nil
+        case .failed(let failure): configuration.fail(failure)
         }
     }
 }

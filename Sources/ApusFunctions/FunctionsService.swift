@@ -9,13 +9,21 @@ package import Logging
 /// Lambda's control plane: what functions there are. Running them is not its business.
 package struct FunctionsService: AWSService {
     let functions: FunctionStore
+    let layers: LayerStore
+    let access: FunctionAccess
     let blobs: any BlobStore
+
+    /// Nil where functions of images cannot run.
+    let images: (any ImageLibrary)?
     let time: any TimeSource
     let runtimes: any RuntimeRegistry
     let sink: any RevisionSink
+    let urls: FunctionURLDirectory
+    let urlAddress: FunctionURLAddress
     let limits: AccountLimits
     package let location: CodeLocation
     package let reconciler: FunctionReconciler
+    private let logger: Logger
     package var model: ServiceModel { Lambda.model }
 
     package struct AccountLimits: Sendable {
@@ -25,17 +33,25 @@ package struct FunctionsService: AWSService {
     }
 
     package init(
-        store: any Store, time: any TimeSource, runtimes: any RuntimeRegistry, sink: any RevisionSink,
+        store: any Store, images: (any ImageLibrary)? = nil, time: any TimeSource, runtimes: any RuntimeRegistry,
+        sink: any RevisionSink, urls: FunctionURLDirectory = FunctionURLDirectory(),
+        urlAddress: FunctionURLAddress = .local,
         limits: AccountLimits, logger: Logger
     ) {
         functions = FunctionStore(store)
+        layers = LayerStore(store)
+        access = FunctionAccess(store)
         blobs = store.blobs
+        self.images = images
         self.time = time
         self.runtimes = runtimes
         self.sink = sink
+        self.urls = urls
+        self.urlAddress = urlAddress
         self.limits = limits
         location = CodeLocation()
-        reconciler = FunctionReconciler(functions: functions, sink: sink, logger: logger)
+        self.logger = logger
+        reconciler = FunctionReconciler(functions: functions, images: images, sink: sink, logger: logger)
     }
 
     package var operations: OperationTable {
@@ -72,6 +88,26 @@ package struct FunctionsService: AWSService {
         table.on(
             Lambda.listProvisionedConcurrencyConfigs, action: "lambda:ListProvisionedConcurrencyConfigs",
             listProvisioned)
+        table.on(Lambda.publishLayerVersion, action: "lambda:PublishLayerVersion", publishLayerVersion)
+        table.on(Lambda.getLayerVersion, action: "lambda:GetLayerVersion", getLayerVersion)
+        table.on(Lambda.getLayerVersionByArn, action: "lambda:GetLayerVersion", getLayerVersionByARN)
+        table.on(Lambda.deleteLayerVersion, action: "lambda:DeleteLayerVersion", deleteLayerVersion)
+        table.on(Lambda.listLayers, action: "lambda:ListLayers", listLayers)
+        table.on(Lambda.listLayerVersions, action: "lambda:ListLayerVersions", listLayerVersions)
+        table.on(
+            Lambda.addLayerVersionPermission, action: "lambda:AddLayerVersionPermission", addLayerVersionPermission)
+        table.on(Lambda.getLayerVersionPolicy, action: "lambda:GetLayerVersionPolicy", getLayerVersionPolicy)
+        table.on(
+            Lambda.removeLayerVersionPermission, action: "lambda:RemoveLayerVersionPermission",
+            removeLayerVersionPermission)
+        table.on(Lambda.addPermission, action: "lambda:AddPermission", addPermission)
+        table.on(Lambda.getPolicy, action: "lambda:GetPolicy", getPolicy)
+        table.on(Lambda.removePermission, action: "lambda:RemovePermission", removePermission)
+        table.on(Lambda.createFunctionUrlConfig, action: "lambda:CreateFunctionUrlConfig", createURL)
+        table.on(Lambda.getFunctionUrlConfig, action: "lambda:GetFunctionUrlConfig", getURL)
+        table.on(Lambda.updateFunctionUrlConfig, action: "lambda:UpdateFunctionUrlConfig", updateURL)
+        table.on(Lambda.deleteFunctionUrlConfig, action: "lambda:DeleteFunctionUrlConfig", deleteURL)
+        table.on(Lambda.listFunctionUrlConfigs, action: "lambda:ListFunctionUrlConfigs", listURLs)
         return table
     }
 
@@ -86,5 +122,7 @@ package struct FunctionsService: AWSService {
     func requireRuntime(_ id: String?) async throws(Fault) {
         guard let id else { return }
         if let obstacle = await runtimes.obstacle(to: id) { throw FunctionFaults.runtimeNotInstalled(id, obstacle) }
+        guard RuntimeIdentifiers.retired.contains(id) else { return }
+        logger.warning("code was made for a runtime that AWS has retired", metadata: ["runtime": "\(id)"])
     }
 }

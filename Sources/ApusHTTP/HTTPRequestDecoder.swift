@@ -223,7 +223,8 @@ private struct HeadParser {
         // Both lengths at once is how requests are smuggled (RFC 9112 §6.3).
         guard !(isChunked && contentLength != nil) else { return nil }
         return HTTPRequestHead(
-            method: method, target: String(decoding: bytes[(methodEnd + 1)..<targetEnd], as: UTF8.self),
+            isVersion11: isVersion11, method: method,
+            target: String(decoding: bytes[(methodEnd + 1)..<targetEnd], as: UTF8.self),
             contentLength: isChunked ? nil : contentLength ?? 0, isChunked: isChunked, keepAlive: keepAlive,
             expectsContinue: expectsContinue, fields: FieldBlock(bytes: block, places: fields))
     }

@@ -2,6 +2,9 @@
 package struct HTTPRequestHead: Sendable {
     package enum Method: Equatable, Sendable { case get, post, put, other }
 
+    /// False for HTTP/1.0, which knows no chunks.
+    package let isVersion11: Bool
+
     package let method: Method
 
     /// The request target as sent.

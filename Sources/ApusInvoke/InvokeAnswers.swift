@@ -46,11 +46,28 @@ final class InvokeAnswers {
         }
     }
 
+    /// - Returns: the head of an answer that is sent as it comes.
+    func encode(
+        _ head: ResponseHead, _ id: RequestID, traceID: String, isChunked: Bool, keepAlive: Bool
+    ) -> ByteBuffer {
+        buffer.clear(minimumCapacity: 512)
+        buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/vnd.amazon.eventstream\r\n")
+        if isChunked { buffer.writeStaticString("Transfer-Encoding: chunked\r\n") }
+        buffer.writeField("x-amzn-RequestId: ", id.text)
+        buffer.writeField("X-Amz-Executed-Version: ", head.executedVersion)
+        buffer.writeField("X-Amzn-Trace-Id: ", traceID)
+        buffer.writeField("X-Amzn-Remapped-Content-Type: ", head.contentType)
+        return finish(nil, keepAlive).head
+    }
+
     private func encode(
         _ result: InvocationResult, _ body: ByteBuffer, isError: Bool, _ traceID: String, _ id: RequestID,
         _ keepAlive: Bool
     ) -> (head: ByteBuffer, body: ByteBuffer?) {
-        buffer.writeStaticString("HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n")
+        buffer.writeStaticString("HTTP/1.1 200 OK\r\n")
+        buffer.writeStaticString(
+            isError || result.isJSON
+                ? "Content-Type: application/json\r\n" : "Content-Type: application/octet-stream\r\n")
         if isError { buffer.writeStaticString("X-Amz-Function-Error: Unhandled\r\n") }
         buffer.writeField("x-amzn-RequestId: ", id.text)
         buffer.writeField("X-Amz-Executed-Version: ", result.executedVersion)
@@ -84,6 +101,11 @@ final class InvokeAnswers {
         if let body { buffer.writeImmutableBuffer(body) }
         return (buffer, nil)
     }
+}
+
+extension InvocationResult {
+    /// Whatever a handler returns is JSON; what one streams is bytes unless it says otherwise.
+    fileprivate var isJSON: Bool { contentType.map { $0.hasPrefix("application/json") } ?? true }
 }
 
 /// The `Date` line, made once a second rather than once an answer. Belongs to one event loop.

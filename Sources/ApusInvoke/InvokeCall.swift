@@ -31,22 +31,15 @@ struct InvokeCall: Sendable {
     var traceID: String?
     var wantsLogTail: Bool
 
-    init(_ request: WireRequest, name: String, scope: Scope) throws(Fault) {
-        kind =
-            switch request.headers["X-Amz-Invocation-Type"] {
-            case nil, "RequestResponse": .requestResponse
-            case "Event": .event
-            case "DryRun": .dryRun
-            case let other?:
-                throw InvokeFaults.badEnum(other, member: "invocationType", ["Event", "RequestResponse", "DryRun"])
-            }
+    init(_ request: WireRequest, _ route: InvokeRoute, scope: Scope) throws(Fault) {
+        kind = try Self.kind(request.headers["X-Amz-Invocation-Type"], route)
         wantsLogTail =
             switch request.headers["X-Amz-Log-Type"] {
             case nil, "None": false
             case "Tail": true
             case let other?: throw InvokeFaults.badEnum(other, member: "logType", ["None", "Tail"])
             }
-        function = try FunctionReference(name, qualifier: Self.qualifier(request.query), scope: scope)
+        function = try FunctionReference(route.function, qualifier: Self.qualifier(request.query), scope: scope)
         let limit = kind == .event ? Self.eventLimit : Self.payloadLimit
         guard request.body.readableBytes <= limit else {
             throw InvokeFaults.payloadTooLarge(limit: kind == .event ? limit : 6_291_456)
@@ -57,6 +50,17 @@ struct InvokeCall: Sendable {
         }
         clientContext = try Self.clientContext(request.headers["X-Amz-Client-Context"])
         traceID = request.headers["X-Amzn-Trace-Id"]
+    }
+
+    private static func kind(_ header: String?, _ route: InvokeRoute) throws(Fault) -> Kind {
+        switch header {
+        case nil, "RequestResponse": return .requestResponse
+        case "DryRun": return .dryRun
+        case "Event" where !route.isStreamed: return .event
+        case let other?:
+            let kinds = route.isStreamed ? ["RequestResponse", "DryRun"] : ["Event", "RequestResponse", "DryRun"]
+            throw InvokeFaults.badEnum(other, member: "invocationType", kinds)
+        }
     }
 
     private static func qualifier(_ query: String) throws(Fault) -> String? {

@@ -1,3 +1,4 @@
+import ApusEngine
 import ApusHTTP
 import ApusModel
 import ApusWire
@@ -27,7 +28,7 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     private enum State {
         /// The next bytes begin a request.
         case idle
-        case collecting(HTTPRequestHead, name: String)
+        case collecting(HTTPRequestHead, InvokeRoute)
         case running(keepAlive: Bool)
         /// A request for the handlers behind comes in, then their answer is waited for.
         case passing
@@ -59,6 +60,12 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     private var isProceeding = false
     private var hasPassed = false
     private var holdsRead = false
+
+    /// The answer under way, if it is sent as it comes.
+    private var answer: StreamedAnswer?
+
+    /// To be told of what the client has been sent of it.
+    private var flow: ResponseFlow?
 
     package init(front: InvokeFront, dates: DateLine) {
         self.front = front
@@ -134,7 +141,7 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         isAnswering = true
         isReceiving = true
-        guard head.method == .post, let name = InvokeRoute.functionName(head.target) else {
+        guard head.method == .post, let route = InvokeRoute(head.target) else {
             state = .passing
             return
         }
@@ -142,7 +149,7 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
             context.writeAndFlush(
                 wrapOutboundOut(ByteBuffer(staticString: "HTTP/1.1 100 Continue\r\n\r\n")), promise: nil)
         }
-        state = .collecting(head, name: name)
+        state = .collecting(head, route)
     }
 
     private func collect(_ part: inout ByteBuffer, context: ChannelHandlerContext) {
@@ -159,16 +166,16 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     private func end(context: ChannelHandlerContext) {
         isReceiving = false
         switch state {
-        case .collecting(let head, let name):
-            state = .running(keepAlive: head.keepAlive)
-            run(head, name: name, eventLoop: context.eventLoop)
+        case .collecting(let head, let route):
+            state = .running(keepAlive: head.keepAlive && (head.isVersion11 || !route.isStreamed))
+            run(head, route, eventLoop: context.eventLoop)
         case .passing:
             if !isAnswering { state = .idle }
         case .idle, .running, .surrendered: break
         }
     }
 
-    private func run(_ head: HTTPRequestHead, name: String, eventLoop: any EventLoop) {
+    private func run(_ head: HTTPRequestHead, _ route: InvokeRoute, eventLoop: any EventLoop) {
         let id = RequestID()
         let handler = NIOLoopBound(self, eventLoop: eventLoop)
         let respond: @Sendable (InvokeFront.Reply) -> Void = { reply in
@@ -184,7 +191,14 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
             return respond(.fault(InvokeFaults.payloadTooLarge(limit: 6_291_456)))
         }
         let request = WireRequest(method: "POST", target: head.target, headers: WireHeaders(head.fields), body: body)
-        front.handle(request, name: name, id: id, on: eventLoop, reply: respond)
+        guard route.isStreamed else { return front.handle(request, route, id: id, on: eventLoop, reply: respond) }
+        answer = StreamedAnswer(isChunked: head.isVersion11) { [unowned self] bytes in
+            context?.write(wrapOutboundOut(bytes), promise: nil)
+        }
+        let receiver: @Sendable (String) -> any ResponseReceiver = { traceID in
+            StreamSink(handler: handler, eventLoop: eventLoop, id: id, traceID: traceID)
+        }
+        front.handle(request, route, id: id, on: eventLoop, receiver: receiver, reply: respond)
     }
 
     // MARK: Answers
@@ -192,15 +206,55 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     private func respond(_ reply: InvokeFront.Reply, _ id: RequestID) {
         guard case .running(let keepAlive) = state, let context, context.channel.isActive else { return }
         state = .idle
-        let (head, content) = answers.encode(reply, id, keepAlive: keepAlive)
-        if let content {
-            context.write(wrapOutboundOut(head), promise: nil)
-            context.writeAndFlush(wrapOutboundOut(content), promise: nil)
+        if let answer, case .result(let result, let traceID) = reply, !result.isFault || answer.hasBegun {
+            if !answer.hasBegun {
+                begin(answer, result.head, id: id, traceID: traceID, keepAlive: keepAlive)
+                answer.add(result.body)
+            }
+            answer.end(result)
+            context.flush()
         } else {
-            context.writeAndFlush(wrapOutboundOut(head), promise: nil)
+            send(answers.encode(reply, id, keepAlive: keepAlive), context: context)
         }
+        (answer, flow) = (nil, nil)
         if keepAlive { answered(context: context) } else { closeWhenWritten(context: context) }
     }
+
+    private func send(_ bytes: (head: ByteBuffer, body: ByteBuffer?), context: ChannelHandlerContext) {
+        if let body = bytes.body {
+            context.write(wrapOutboundOut(bytes.head), promise: nil)
+            context.writeAndFlush(wrapOutboundOut(body), promise: nil)
+        } else {
+            context.writeAndFlush(wrapOutboundOut(bytes.head), promise: nil)
+        }
+    }
+
+    // MARK: Streamed answers
+
+    /// The head goes out with the first bytes.
+    func streamBegan(_ head: ResponseHead, _ flow: ResponseFlow, id: RequestID, traceID: String) {
+        guard case .running(let keepAlive) = state, let answer, context?.channel.isActive == true else {
+            return flow.abandon()
+        }
+        self.flow = flow
+        begin(answer, head, id: id, traceID: traceID, keepAlive: keepAlive)
+    }
+
+    func streamed(_ part: ByteBuffer) {
+        guard let answer, let flow, let context else { return }
+        answer.add(part)
+        context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { [length = part.readableBytes] _ in
+            flow.passed(length)
+        }
+    }
+
+    private func begin(
+        _ answer: StreamedAnswer, _ head: ResponseHead, id: RequestID, traceID: String, keepAlive: Bool
+    ) {
+        answer.begin(answers.encode(head, id, traceID: traceID, isChunked: answer.isChunked, keepAlive: keepAlive))
+    }
+
+    // MARK: Other requests
 
     /// The answer to a request that was passed on has been written whole.
     func passedRequestWasAnswered() {
@@ -228,8 +282,6 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
         context.writeAndFlush(wrapOutboundOut(ByteBuffer())).whenComplete { _ in bound.value.close(promise: nil) }
     }
 
-    // MARK: Other requests
-
     private func pass(_ bytes: ByteBuffer, upTo length: Int, context: ChannelHandlerContext) {
         guard length > 0, let part = bytes.getSlice(at: bytes.readerIndex, length: length) else { return }
         hasPassed = true
@@ -248,6 +300,12 @@ package final class InvokeChannelHandler: ChannelDuplexHandler, RemovableChannel
     }
 
     // MARK: Ends
+
+    package func channelInactive(context: ChannelHandlerContext) {
+        flow?.abandon()
+        (answer, flow) = (nil, nil)
+        context.fireChannelInactive()
+    }
 
     package func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
         switch event {

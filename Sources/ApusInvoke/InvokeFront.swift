@@ -35,16 +35,16 @@ package struct InvokeFront: Sendable {
     }
 
     /// - Parameters:
-    ///   - name: the function as the path names it, decoded.
+    ///   - receiver: makes, with the trace header, what takes the answer as it comes.
     ///   - reply: called exactly once, on some event loop.
     func handle(
-        _ request: WireRequest, name: String, id: RequestID, on eventLoop: any EventLoop,
-        reply: @escaping @Sendable (Reply) -> Void
+        _ request: WireRequest, _ route: InvokeRoute, id: RequestID, on eventLoop: any EventLoop,
+        receiver: (@Sendable (String) -> any ResponseReceiver)? = nil, reply: @escaping @Sendable (Reply) -> Void
     ) {
         do throws(Fault) {
             var request = request
             let caller = try authenticator.authenticate(&request, for: model)
-            var call = try InvokeCall(request, name: name, scope: caller.scope)
+            var call = try InvokeCall(request, route, scope: caller.scope)
             let arn = call.function.key.arn(nil)
             try authorizer.authorize(caller.principal, action: "lambda:InvokeFunction", resource: arn)
             let callee = try find(call.function)
@@ -57,7 +57,8 @@ package struct InvokeFront: Sendable {
                 let invocation = InvocationRequest(
                     id: id, invokedFunctionARN: call.function.qualifier.map { "\(arn):\($0)" } ?? arn,
                     payload: call.payload,
-                    clientContext: call.clientContext, traceID: traceID, wantsLogTail: call.wantsLogTail
+                    clientContext: call.clientContext, traceID: traceID, wantsLogTail: call.wantsLogTail,
+                    receiver: receiver?(traceID)
                 ) { result in reply(.result(result, traceID: traceID)) }
                 engine.invoke(invocation, on: callee)
             }

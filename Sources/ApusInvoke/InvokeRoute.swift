@@ -1,15 +1,24 @@
 import ApusHTTP
 import ApusWire
 
-/// Recognises Invoke requests by their head.
-enum InvokeRoute {
+/// An Invoke request, recognised by its head.
+struct InvokeRoute: Sendable {
+    /// The function as the path names it, decoded.
+    let function: String
+
+    /// The answer is to be sent as it comes.
+    let isStreamed: Bool
+
     /// - Parameter target: of a POST, with its query.
-    /// - Returns: the function as the path names it, decoded; nil for other requests.
-    static func functionName(_ target: String) -> String? {
+    /// - Returns: nil for other requests.
+    init?(_ target: String) {
         let path = target.utf8.firstIndex(of: UInt8(ascii: "?")).map { target[..<$0] } ?? target[...]
-        guard let name = path.text(between: "/2015-03-31/functions/", and: "/invocations"), !name.isEmpty,
-            !name.utf8.contains(UInt8(ascii: "/"))
+        let whole = path.text(between: "/2015-03-31/functions/", and: "/invocations")
+        guard
+            let name = whole ?? path.text(between: "/2021-11-15/functions/", and: "/response-streaming-invocations"),
+            !name.isEmpty, !name.utf8.contains(UInt8(ascii: "/"))
         else { return nil }
-        return name.utf8.contains(UInt8(ascii: "%")) ? Percent.decode(name) : String(name)
+        function = name.utf8.contains(UInt8(ascii: "%")) ? Percent.decode(name) : String(name)
+        isStreamed = whole == nil
     }
 }

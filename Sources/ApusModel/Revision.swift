@@ -20,6 +20,12 @@ package struct Revision: Sendable {
     package var variables: [(name: String, value: String)]
 
     package var code: CodeReference
+
+    /// Set for a function that is a container image. Runtime, handler and code count for nothing then.
+    package var image: ImageReference?
+
+    /// The packages of its layers, 0...5; where two have the same file the later layer's counts.
+    package var layers: [CodeReference] = []
     package var logging: LoggingSettings
 
     /// Environments are forks of a process that has run the init (SnapStart).

@@ -1,5 +1,6 @@
 import ApusHTTP
 import ApusModel
+import ApusWire
 import NIOCore
 
 /// One connection of a runtime: reads calls, asks the server what they mean, answers.
@@ -9,21 +10,39 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
 
     private enum Call {
         case next
-        case response(to: String)
+        case response(Response)
         case error(to: String, type: String)
         case restoreNext
         /// Of the init or of a restore.
         case initError(type: String)
+        case `extension`(ExtensionCall)
         /// Read to its end, then answered with this.
         case settled(Answer)
 
-        static let unknown = Self.settled(.refusal(404, type: "NotFound", message: "There is no such call"))
+        static let unknown = Self.settled(.noSuchCall)
+    }
+
+    /// The answer to an event, which is about to come.
+    private struct Response {
+        var id: String
+
+        /// Nil where nobody asks for it.
+        var contentType: String?
+
+        /// The runtime streams it: an error may stand behind it.
+        var isStreamed = false
+
+        /// It is to come in a way that there is not.
+        var isMalformed = false
     }
 
     private enum Answer {
         case accepted
         case pong
+        case written(ByteBuffer)
         case refusal(Int, type: String, message: String)
+
+        static let noSuchCall = Self.refusal(404, type: "NotFound", message: "There is no such call")
 
         init(_ refusal: RuntimeAPIState.Refusal) {
             self = .refusal(refusal.status, type: refusal.type, message: refusal.message)
@@ -40,11 +59,20 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
     private var call: Call?
     private var body = ByteBuffer()
     private var isTooLarge = false
+
+    /// What counts of the body in the server's own account.
+    private var collected = 0
+
+    /// What is left of the bytes that may be handed on as they come; nil when the body is collected.
+    private var streamRoom: Int?
     private var keepAlive = true
 
     /// Answers that have not been written yet.
     private var unsent = ByteBuffer()
     private var sendsSoon = false
+
+    /// Set when what follows is no HTTP: the program at the other end starts the others.
+    private var programs: ProgramChannel?
 
     /// False once the server has forgotten the runtime that this connection speaks for.
     private var isCurrent = true
@@ -61,8 +89,12 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
 
     func channelInactive(context: ChannelHandlerContext) {
         // An answer that was cut off half-way is the runtime's answer all the same.
-        if case .response(let id) = call, isCurrent { server.respond(to: id, .unusable(.truncatedResponse)) }
+        if case .response(let response) = call, isCurrent {
+            server.respond(to: response.id, .unusable(.truncatedResponse))
+        }
         call = nil
+        programs = nil
+        takeBody()
         server.disconnected(self)
         context.fireChannelInactive()
     }
@@ -77,13 +109,18 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
             received.writeBuffer(&incoming)
         }
         do throws(HTTPRequestDecoder.Failure) {
-            while isCurrent, let event = try decoder.next(&received) { handle(event, context: context) }
+            while isCurrent, programs == nil, let event = try decoder.next(&received) {
+                handle(event, context: context)
+            }
         } catch {
+            handOn()
             answer(
                 .refusal(400, type: "TruncatedHTTPRequest", message: "The request could not be read"), context: context)
             send()
             context.close(promise: nil)
         }
+        handOn()
+        if let programs { programs.receive(&received) }
         // The channel can fill the same memory again if nobody else holds it.
         if received.readableBytes == 0 { received = ByteBuffer() }
         if server.isParked(self) { sendSoon(context: context) } else { send() }
@@ -97,10 +134,21 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         send()
     }
 
+    /// Sends the event that an extension waits for, or an order.
+    func send(_ bytes: ByteBuffer) {
+        unsent.writeImmutableBuffer(bytes)
+        send()
+    }
+
     /// The server speaks to another runtime from now on.
     func letGo() {
         isCurrent = false
         context?.close(promise: nil)
+    }
+
+    /// Stops reading, or goes on. What has been read by then is handled all the same.
+    func setReading(_ reads: Bool) {
+        _ = try? context?.channel.syncOptions?.setOption(.autoRead, value: reads)
     }
 
     private func send() {
@@ -128,25 +176,62 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         switch event {
         case .head(let head):
             begin(head, context: context)
-        case .body(var part):
-            guard !isTooLarge else { return }
-            isTooLarge = body.readableBytes + part.readableBytes > RuntimeAPIServer.payloadLimit
-            if isTooLarge {
-                body = ByteBuffer()
-            } else if body.readableBytes == 0 {
-                body = part
-            } else {
-                body.writeBuffer(&part)
-            }
-        case .end:
-            finish(context: context)
+        case .body(let part):
+            collect(part)
+        case .end(let trailers):
+            finish(trailers, context: context)
         }
+    }
+
+    private func collect(_ part: ByteBuffer) {
+        guard !isTooLarge else { return }
+        var part = part
+        let room = (streamRoom ?? min(bodyLimit, body.readableBytes + server.room)) - body.readableBytes
+        if part.readableBytes > room {
+            isTooLarge = true
+            // What was handed on cannot be taken back; what was collected is of no use.
+            guard streamRoom != nil, let rest = part.readSlice(length: room) else {
+                takeBody()
+                return
+            }
+            part = rest
+        }
+        if streamRoom == nil {
+            collected += part.readableBytes
+            server.room -= part.readableBytes
+        }
+        if body.readableBytes == 0 { body = part } else { body.writeBuffer(&part) }
+    }
+
+    /// Bytes of the body that somebody will look at.
+    private var bodyLimit: Int {
+        switch call {
+        case .response, .error, .initError: RuntimeAPIServer.payloadLimit
+        case .extension: ExtensionCall.bodyLimit
+        case .next, .restoreNext, .settled, nil: 0
+        }
+    }
+
+    @discardableResult private func takeBody() -> ByteBuffer {
+        server.room += collected
+        collected = 0
+        defer { body = ByteBuffer() }
+        return body
+    }
+
+    /// Hands on what has come of a streamed answer: small chunks that came together go on together.
+    private func handOn() {
+        guard let room = streamRoom, body.readableBytes > 0, isCurrent else { return }
+        streamRoom = room - body.readableBytes
+        server.stream(body, on: self)
+        body = ByteBuffer()
     }
 
     private func begin(_ head: HTTPRequestHead, context: ChannelHandlerContext) {
         keepAlive = head.keepAlive
-        body = ByteBuffer()
+        takeBody()
         isTooLarge = false
+        streamRoom = nil
         call = checked(route(head))
         if head.expectsContinue {
             unsent.writeStaticString("HTTP/1.1 100 Continue\r\n\r\n")
@@ -156,6 +241,7 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
 
     private func route(_ head: HTTPRequestHead) -> Call {
         guard let path = head.target.text(between: "/2018-06-01/runtime/") else {
+            if let call = ExtensionCall(head) { return .extension(call) }
             return head.target == "/ping" ? .settled(.pong) : .unknown
         }
         switch head.method {
@@ -166,7 +252,7 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         case .post where path == "init/error" || path == "restore/error":
             return .initError(type: errorType(head))
         case .post:
-            if let id = invocation(path, "/response") { return .response(to: id) }
+            if let id = invocation(path, "/response") { return .response(response(head, to: id)) }
             if let id = invocation(path, "/error") { return .error(to: id, type: errorType(head)) }
             return .unknown
         default:
@@ -177,9 +263,32 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
     /// An answer that is not wanted is refused after its body, which is not looked at.
     private func checked(_ call: Call) -> Call {
         switch call {
-        case .response(let id), .error(let id, _): server.mayRespond(to: id).map { .settled(Answer($0)) } ?? call
-        case .next, .restoreNext, .initError, .settled: call
+        case .response(let response):
+            if let refusal = server.mayRespond(to: response.id) { return .settled(Answer(refusal)) }
+            beginStream(response)
+        case .error(let id, _):
+            if let refusal = server.mayRespond(to: id) { return .settled(Answer(refusal)) }
+        case .next, .restoreNext, .initError, .extension, .settled: break
         }
+        return call
+    }
+
+    private func response(_ head: HTTPRequestHead, to id: String) -> Response {
+        var response = Response(id: id)
+        switch head.field("Lambda-Runtime-Function-Response-Mode") {
+        case nil: break
+        case "streaming": response.isStreamed = true
+        default: response.isMalformed = true
+        }
+        if response.isStreamed || server.streamLimit != nil { response.contentType = head.field("Content-Type") }
+        return response
+    }
+
+    /// An answer that is handed on is the only one from its head on.
+    private func beginStream(_ response: Response) {
+        guard response.isStreamed, let limit = server.streamLimit else { return }
+        streamRoom = limit
+        server.beginStream(on: self, contentType: response.contentType ?? "application/octet-stream")
     }
 
     private func invocation(_ path: Substring, _ call: StaticString) -> String? {
@@ -193,21 +302,19 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
         RuntimeErrorReport.normalized(head.field("Lambda-Runtime-Function-Error-Type"))
     }
 
-    private func finish(context: ChannelHandlerContext) {
+    private func finish(_ trailers: [(name: String, value: String)], context: ChannelHandlerContext) {
         guard let call else { return }
         self.call = nil
-        let body = self.body
-        self.body = ByteBuffer()
+        handOn()
+        let body = takeBody()
         switch call {
         case .next:
             if let refusal = server.next(on: self) { answer(Answer(refusal), context: context) }
         case .restoreNext:
             if let refusal = server.awaitRestore() { answer(Answer(refusal), context: context) }
-        case .response(let id) where isTooLarge:
-            let refusal = Answer.refusal(413, type: "RequestEntityTooLarge", message: "Payload too large")
-            settle(id, refusal, .unusable(.responseTooLarge), context: context)
-        case .response(let id):
-            settle(id, .accepted, .success(body), context: context)
+        case .response(let response):
+            let (reply, outcome) = result(of: response, body, trailers)
+            settle(response.id, reply, outcome, context: context)
         case .error(let id, let type):
             settle(id, .accepted, .failure(RuntimeErrorReport(type: type, body: body)), context: context)
         case .initError(let type):
@@ -216,14 +323,42 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
             } else {
                 answer(.accepted, context: context)
             }
+        case .extension(.programs):
+            programs = server.adoptPrograms(on: self)
+            if programs == nil { answer(.noSuchCall, context: context) }
+        case .extension(let call):
+            let call = isTooLarge ? .tooLarge : call
+            if let reply = server.answer(call, body, on: self) { answer(.written(reply), context: context) }
         case .settled(let settled):
             answer(settled, context: context)
         }
     }
 
+    private func result(
+        of response: Response, _ body: ByteBuffer, _ trailers: [(name: String, value: String)]
+    ) -> (Answer, RuntimeOutcome) {
+        if response.isMalformed {
+            return (
+                .refusal(400, type: "InvalidFunctionResponseMode", message: "Invalid function response mode"),
+                .unusable(.invalidResponseMode)
+            )
+        }
+        if response.isStreamed, let error = RuntimeErrorReport(trailers) { return (.accepted, .failure(error)) }
+        if isTooLarge {
+            let limit = streamRoom == nil ? RuntimeAPIServer.payloadLimit : server.streamLimit ?? 0
+            return (
+                .refusal(413, type: "RequestEntityTooLarge", message: "Payload too large"),
+                .unusable(.responseTooLarge(limit: limit))
+            )
+        }
+        return (.accepted, .success(body, contentType: response.contentType))
+    }
+
     /// Takes the answer to an event, unless another connection gave one while this body was on its way.
     private func settle(_ id: String, _ reply: Answer, _ outcome: RuntimeOutcome, context: ChannelHandlerContext) {
-        if let refusal = server.mayRespond(to: id) { return answer(Answer(refusal), context: context) }
+        if streamRoom == nil, let refusal = server.mayRespond(to: id) {
+            return answer(Answer(refusal), context: context)
+        }
         answer(reply, context: context)
         // The runtime learns it first: the environment may be taken away as soon as the outcome is known.
         if received.readableBytes == 0 { send() }
@@ -236,6 +371,8 @@ final class RuntimeAPIConnection: ChannelInboundHandler {
             unsent.writeStaticString(
                 "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 16\r\n\r\n{\"status\":\"OK\"}\n"
             )
+        case .written(let bytes):
+            unsent.writeImmutableBuffer(bytes)
         case .pong:
             unsent.writeStaticString("HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\npong")
         case .refusal(let status, let type, let message):
@@ -265,15 +402,32 @@ extension RuntimeErrorReport {
         return header.hasPrefix("Function.") ? "Function.Unknown" : "Runtime.Unknown"
     }
 
-    /// - Source: recorded response of an oversized result.
-    static let responseTooLarge = RuntimeErrorReport(
-        type: "Function.ResponseSizeTooLarge",
-        body: ByteBuffer(
-            string:
-                "{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (\(RuntimeAPIServer.payloadLimit) bytes).\",\"errorType\":\"Function.ResponseSizeTooLarge\"}"
-        ))
+    /// The error behind a streamed answer; nil when there is none. A body that is not base64 is taken as it came.
+    fileprivate init?(_ trailers: [(name: String, value: String)]) {
+        func trailer(_ name: String) -> String? { trailers.first { $0.name.matchesHeader(name) }?.value }
+        let (type, body) = (
+            trailer("Lambda-Runtime-Function-Error-Type"), trailer("Lambda-Runtime-Function-Error-Body")
+        )
+        guard type?.isEmpty == false || body?.isEmpty == false else { return nil }
+        let bytes = body.flatMap { Base64.decode($0) } ?? Array((body ?? "").utf8)
+        self.init(type: type ?? "Runtime.Unknown", body: ByteBuffer(bytes: bytes))
+    }
 
-    static let truncatedResponse = RuntimeErrorReport(
+    /// - Source: recorded response of an oversized result.
+    fileprivate static func responseTooLarge(limit: Int) -> RuntimeErrorReport {
+        RuntimeErrorReport(
+            type: "Function.ResponseSizeTooLarge",
+            body: ByteBuffer(
+                string:
+                    "{\"errorMessage\":\"Response payload size exceeded maximum allowed payload size (\(limit) bytes).\","
+                    + "\"errorType\":\"Function.ResponseSizeTooLarge\"}"))
+    }
+
+    fileprivate static let truncatedResponse = RuntimeErrorReport(
         type: "Runtime.TruncatedResponse",
         body: ByteBuffer(string: "{\"errorType\":\"Runtime.TruncatedResponse\"}"))
+
+    fileprivate static let invalidResponseMode = RuntimeErrorReport(
+        type: "Runtime.InvalidResponseModeHeader",
+        body: ByteBuffer(string: "{\"errorType\":\"Runtime.InvalidResponseModeHeader\"}"))
 }

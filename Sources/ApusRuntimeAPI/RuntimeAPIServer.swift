@@ -14,6 +14,12 @@ package protocol RuntimeAPIDelegate: AnyObject {
     /// Its init is over, and it waits to be forked.
     func runtimeAwaitsRestore()
 
+    /// It begins to answer an event whose answer is handed on as it comes. Parts follow, and the outcome.
+    func runtimeBeganStream(to id: RequestID, contentType: String)
+
+    /// The next bytes of the answer that has begun.
+    func runtimeStreamed(_ part: ByteBuffer)
+
     func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome)
 
     /// Its init or its restore failed; it is expected to exit.
@@ -25,15 +31,17 @@ package protocol RuntimeAPIDelegate: AnyObject {
 
 /// How a runtime answered one event.
 package enum RuntimeOutcome: Sendable {
-    case success(ByteBuffer)
+    /// The result, empty if it was handed on as it came. Its type is known where the caller may want it.
+    case success(ByteBuffer, contentType: String?)
+    /// The function failed, perhaps in the middle of a streamed answer.
     case failure(RuntimeErrorReport)
-    /// The result was larger than an answer may be, or was cut off.
+    /// The result was larger than an answer may be, was cut off, or came in a way that there is not.
     case unusable(RuntimeErrorReport)
 }
 
 /// An error as a runtime reported it.
 package struct RuntimeErrorReport: Sendable {
-    /// From the error-type header, normalised; `Runtime.Unknown` without one.
+    /// From the error-type header, normalised; `Runtime.Unknown` without one. As it came, if that was behind a streamed answer.
     package var type: String
 
     /// Goes to the client unchanged.
@@ -52,14 +60,39 @@ package final class RuntimeAPIServer {
     /// - Source: Lambda quotas; recorded `Function.ResponseSizeTooLarge`.
     package static let payloadLimit = 6_291_556
 
+    /// More than an environment needs. What they hold is the server's memory, not the function's.
+    private static let connectionLimit = 256
+
     package let eventLoop: any EventLoop
     package weak var delegate: (any RuntimeAPIDelegate)?
+
+    /// Without these there are no extensions.
+    package weak var extensionsDelegate: (any ExtensionsDelegate)?
+    package var function: FunctionDescription?
 
     private var state = RuntimeAPIState()
     private var listener: (any Channel)?
     private var connections: [ObjectIdentifier: RuntimeAPIConnection] = [:]
     private var parked: RuntimeAPIConnection?
+
+    /// Bytes of bodies that may still be collected, over all connections.
+    var room = 4 * payloadLimit
+
+    /// The connection whose answer is being handed on.
+    private var streaming: RuntimeAPIConnection?
+
+    /// See ``RuntimeInvocation/streamLimit``, of the event that the runtime works on.
+    private(set) var streamLimit: Int?
     private var lastRequestID = RequestID(existing: "")
+
+    /// Nil while there is no extension, as in most environments.
+    var extensions: ExtensionsAPI?
+
+    /// The names of external extensions.
+    var external: [String] = []
+
+    /// Set while the runtime waits for an event and extensions are still at work: whether it has just been initialized.
+    private var unannounced: Bool?
 
     package init(eventLoop: any EventLoop) { self.eventLoop = eventLoop }
 
@@ -88,16 +121,33 @@ package final class RuntimeAPIServer {
         guard case .idle = state.phase, let connection = parked else { return false }
         state.deliver(invocation.requestID)
         lastRequestID = invocation.requestID
+        streamLimit = invocation.streamLimit
         parked = nil
+        extensions?.invoke(invocation)
         connection.send(invocation)
         return true
     }
 
-    /// The runtime process is to end: nothing that it still says counts.
-    package func abandon() {
+    /// Stops reading the answer that is handed on, or goes on: what the runtime writes waits in its own socket meanwhile.
+    package func setStreamReading(_ reads: Bool) {
+        eventLoop.preconditionInEventLoop()
+        streaming?.setReading(reads)
+    }
+
+    /// The runtime process is to end: nothing that it still says counts. Extensions may go on.
+    package func abandonRuntime() {
         eventLoop.preconditionInEventLoop()
         state.abandon()
         parked = nil
+        streaming = nil
+        unannounced = nil
+        extensions?.abandonRuntime()
+    }
+
+    /// The same of everything inside.
+    package func abandon() {
+        abandonRuntime()
+        extensions = nil
         let open = connections.values
         connections = [:]
         for connection in open { connection.letGo() }
@@ -108,6 +158,7 @@ package final class RuntimeAPIServer {
         abandon()
         refuseWaitingConnections()
         state = RuntimeAPIState()
+        expect(external)
     }
 
     package func close() {
@@ -125,12 +176,18 @@ package final class RuntimeAPIServer {
 
     // MARK: From the connections
 
-    func connected(_ connection: RuntimeAPIConnection) { connections[ObjectIdentifier(connection)] = connection }
+    func connected(_ connection: RuntimeAPIConnection) {
+        guard connections.count < Self.connectionLimit else { return connection.letGo() }
+        connections[ObjectIdentifier(connection)] = connection
+    }
 
     func disconnected(_ connection: RuntimeAPIConnection) {
         connections[ObjectIdentifier(connection)] = nil
+        if streaming === connection { streaming = nil }
+        extensions?.disconnected(connection)
         if isParked(connection) {
             parked = nil
+            unannounced = nil
             state.unpark(after: lastRequestID)
             delegate?.runtimeIsNotReady()
         }
@@ -142,7 +199,12 @@ package final class RuntimeAPIServer {
         switch state.next() {
         case .park(let initialized):
             parked = connection
-            delegate?.runtimeIsReady(initialized: initialized)
+            if extensions == nil {
+                delegate?.runtimeIsReady(initialized: initialized)
+            } else {
+                unannounced = initialized
+                announce()
+            }
             return nil
         case .accept:
             return nil
@@ -152,11 +214,35 @@ package final class RuntimeAPIServer {
         }
     }
 
+    /// Tells that an event can be taken, once the extensions are done as well.
+    func announce() {
+        guard let initialized = unannounced, let extensions = extensions?.state else { return }
+        guard initialized ? extensions.areInitialized : extensions.areDone else { return }
+        unannounced = nil
+        delegate?.runtimeIsReady(initialized: initialized)
+    }
+
+    /// Extensions may register.
+    var isInitializing: Bool { state.phase == .initializing }
+
     func mayRespond(to id: some StringProtocol) -> RuntimeAPIState.Refusal? { state.mayRespond(to: id) }
+
+    /// - Precondition: ``mayRespond(to:)`` allows it.
+    func beginStream(on connection: RuntimeAPIConnection, contentType: String) {
+        guard let id = state.beginStream() else { return }
+        streaming = connection
+        delegate?.runtimeBeganStream(to: id, contentType: contentType)
+    }
+
+    func stream(_ part: ByteBuffer, on connection: RuntimeAPIConnection) {
+        // The event may have ended by another connection's fault; what follows is not the next one's.
+        if streaming === connection { delegate?.runtimeStreamed(part) }
+    }
 
     func respond(to id: String, _ outcome: RuntimeOutcome) {
         guard let id = state.respond(to: id) else { return }
         delegate?.runtimeResponded(to: id, outcome)
+        streaming = nil
     }
 
     func awaitRestore() -> RuntimeAPIState.Refusal? {

@@ -11,6 +11,8 @@ package struct RuntimeAPIState: Equatable, Sendable {
         case idle
         /// Works on an event.
         case running(RequestID)
+        /// Has begun to answer, and the answer is handed on as it comes.
+        case streaming(RequestID)
         /// Has answered, and has not asked for more yet.
         case responded(RequestID)
         /// Has run the init and waits to be forked; its forks begin anew, each with its own server.
@@ -49,7 +51,7 @@ package struct RuntimeAPIState: Equatable, Sendable {
         case .responded:
             phase = .idle
             return .park(initialized: false)
-        case .running:
+        case .running, .streaming:
             phase = .failed
             return .refuse(.invalidTransition(fatal: true))
         case .idle, .awaitingRestore, .failed:
@@ -78,7 +80,7 @@ package struct RuntimeAPIState: Equatable, Sendable {
         switch phase {
         case .running(let current):
             return current.text == id ? nil : .invalidRequestID
-        case .responded(let current):
+        case .streaming(let current), .responded(let current):
             return current.text == id ? .invalidTransition(fatal: false) : .invalidRequestID
         case .idle:
             return .invalidRequestID
@@ -87,13 +89,26 @@ package struct RuntimeAPIState: Equatable, Sendable {
         }
     }
 
-    /// The answer to an event has arrived whole.
+    /// The answer to an event is handed on from now on: no other may begin.
+    ///
+    /// - Precondition: ``mayRespond(to:)`` allows it.
+    package mutating func beginStream() -> RequestID? {
+        guard case .running(let current) = phase else { return nil }
+        phase = .streaming(current)
+        return current
+    }
+
+    /// The answer to an event has arrived whole, or will never be.
     ///
     /// - Returns: nil when the event is no longer the runtime's: it was answered on another connection or reset in between.
     package mutating func respond(to id: some StringProtocol) -> RequestID? {
-        guard case .running(let current) = phase, current.text == id else { return nil }
-        phase = .responded(current)
-        return current
+        switch phase {
+        case .running(let current) where current.text == id, .streaming(let current) where current.text == id:
+            phase = .responded(current)
+            return current
+        default:
+            return nil
+        }
     }
 
     /// The runtime reports that it could not start, or could not be restored.

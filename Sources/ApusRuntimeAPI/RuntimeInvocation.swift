@@ -21,10 +21,13 @@ package struct RuntimeInvocation: Sendable {
     package var contentType: String
     package var payload: ByteBuffer
 
+    /// Bytes of an answer that is handed on as it comes, if the runtime streams it; nil has every answer collected.
+    package var streamLimit: Int?
+
     package init(
         requestID: RequestID, deadline: Timestamp, invokedFunctionARN: String, traceID: String? = nil,
         clientContext: String? = nil, cognitoIdentity: String? = nil, contentType: String = "application/json",
-        payload: ByteBuffer
+        payload: ByteBuffer, streamLimit: Int? = nil
     ) {
         self.requestID = requestID
         self.deadline = deadline
@@ -34,6 +37,7 @@ package struct RuntimeInvocation: Sendable {
         self.cognitoIdentity = cognitoIdentity
         self.contentType = contentType
         self.payload = payload
+        self.streamLimit = streamLimit
     }
 
     /// Writes the answer to the parked `/next`, head and body.

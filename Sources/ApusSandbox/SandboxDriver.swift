@@ -3,7 +3,7 @@ import Glibc
 
 /// Starts isolated environments. The kinds differ in what they isolate, never in how they are used.
 package protocol SandboxDriver: Sendable {
-    /// `linux` or `process`.
+    /// `linux`, `userns` or `process`.
     var name: String { get }
 
     /// What the host was found to have, one line a feature, for `apus doctor` and the start message.
@@ -54,6 +54,10 @@ package protocol Sandbox: AnyObject, Sendable {
     /// - Throws: ``SandboxError``; the cell is then of no use and is to be closed.
     func specialize(_ specification: SandboxSpecification) async throws(SandboxError)
 
+    /// Opens a TCP socket that reaches what listens inside, at `127.0.0.1`. It is non-blocking, neither bound nor connected, and
+    /// the caller's.
+    func openSocket() async throws(SandboxError) -> Int32
+
     /// Takes the processor away from every process inside, until ``thaw()``. About 0.1 ms. An environment that is frozen may be
     /// killed and closed. Does nothing where the host cannot freeze.
     func freeze()
@@ -67,6 +71,9 @@ package protocol Sandbox: AnyObject, Sendable {
     /// then runs the same program with the same variables. `/tmp`, the listeners and the pipes stay as they are, even when the
     /// first process inside was killed. Afterwards ``waitForExit()`` speaks of the new process.
     func restart() async throws(SandboxError)
+
+    /// Sends SIGTERM to the program, which may ignore it, and must not be frozen. Does not wait.
+    func terminate()
 
     /// Ends every process inside with SIGKILL. Does not wait; repeats are harmless.
     func kill()
@@ -142,8 +149,25 @@ package struct SandboxSpecification: Equatable, Sendable {
     /// Unique among the environments of this server; 1...64 characters of `[a-z0-9-]`.
     package var id: String
 
-    /// An absolute directory of the host that becomes `/var/task`, read-only.
+    /// An absolute directory of the host that becomes `/var/task`, read-only. Empty for an image.
     package var code: String
+
+    /// Set for a container image, which brings its own system along.
+    package var image: Image?
+
+    package struct Image: Equatable, Sendable {
+        /// An absolute directory of the host that becomes `/`, read-only. It must have the mount points of
+        /// `CApusLauncher/protocol.h`.
+        package var root: String
+
+        /// Absolute, inside.
+        package var workingDirectory: String
+
+        package init(root: String, workingDirectory: String) {
+            self.root = root
+            self.workingDirectory = workingDirectory
+        }
+    }
 
     /// Read-only binds beside it: host directory to absolute path inside, such as a runtime's files to `/var/runtime`.
     package var mounts: [Mount]
@@ -158,7 +182,8 @@ package struct SandboxSpecification: Equatable, Sendable {
         }
     }
 
-    /// The program and its arguments; the program is an absolute path inside.
+    /// The program and its arguments; the program is an absolute path inside. That of an image may also be relative to the
+    /// working directory, or a name that is looked for along `PATH`.
     package var arguments: [String]
 
     /// The whole environment, but for `AWS_LAMBDA_RUNTIME_API` and `AWS_ENDPOINT_URL`, which the driver sets.
@@ -212,6 +237,8 @@ package struct SandboxExit: Equatable, Sendable {
         case signal(Int32)
         /// The program could not be executed; the errno of `execve`.
         case notExecutable(Int32)
+        /// The working directory could not be entered; the errno of `chdir`.
+        case noDirectory(Int32)
     }
 
     package var cause: Cause

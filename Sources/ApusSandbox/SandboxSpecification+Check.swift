@@ -3,6 +3,7 @@ import Glibc
 
 /// What the launcher takes at the most; more would end it, and every environment with it.
 private enum Most {
+    /// Beside the code or the image.
     static let mounts = 15
     static let arguments = 1024
     static let variables = 4096
@@ -21,8 +22,10 @@ private struct LaunchCheck {
         guard letters, 1...64 ~= id.utf8.count else { throw refuse("the id") }
     }
 
-    func arguments(_ arguments: [String]) throws(SandboxError) {
-        guard arguments.first?.hasPrefix("/") == true else { throw refuse("the program's path") }
+    func arguments(_ arguments: [String], mayBeRelative: Bool = false) throws(SandboxError) {
+        guard let program = arguments.first, mayBeRelative || program.hasPrefix("/") else {
+            throw refuse("the program's path")
+        }
         guard arguments.count <= Most.arguments else { throw refuse("the arguments", E2BIG) }
         try texts(arguments)
     }
@@ -56,11 +59,12 @@ extension SandboxSpecification {
     func check() throws(SandboxError) {
         let check = LaunchCheck(id: id)
         try check.identity()
-        try check.arguments(arguments)
+        try check.arguments(arguments, mayBeRelative: image != nil)
         try check.variables(variables)
         try check.mounts(mounts)
         try check.limits(self)
         try check.texts([code])
+        if let image { try check.texts([image.root, image.workingDirectory]) }
     }
 }
 

@@ -37,32 +37,45 @@ package struct Foundations: Sendable {
         switch settings.driver {
         case .linux:
             guard geteuid() == 0 else {
-                throw StartError(
-                    "isolated environments need root here. Run it with sudo, or choose --driver process, which isolates nothing."
-                )
+                throw StartError("--driver linux needs root. Run it with sudo, or choose --driver userns.")
             }
-            do throws(SandboxError) {
-                let launcher = try Launcher(path: places.launcher)
-                try Privilege.drop()
-                return try LinuxDriver(
-                    launcher,
-                    LinuxSettings(
-                        instance: places.instance, sources: [places.code, places.runtimes] + prefixes.sorted()))
-            } catch {
-                if error.errno == EADDRINUSE {
-                    throw StartError(
-                        "another server is running with the data folder \(places.data); stop it first, or choose another with --data"
-                    )
-                }
-                throw StartError("environments cannot be isolated on this host: \(error). `apus doctor` says more.")
-            }
+            return try makeLinuxDriver(settings, places, prefixes: prefixes, in: .host)
+        case .userns:
+            return try makeLinuxDriver(settings, places, prefixes: prefixes, in: .userNamespace)
         case .process:
             do throws(SandboxError) {
                 let endpoint = "http://\(settings.host):\(settings.port)"
-                return try ProcessDriver(folder: "\(places.code)-tmp", endpoint: endpoint)
+                return try ProcessDriver(folder: "\(places.code)-tmp", endpoint: endpoint, launcher: places.launcher)
             } catch {
                 throw StartError("environments cannot be started: \(error)")
             }
         }
     }
+
+    private static func makeLinuxDriver(
+        _ settings: ServerSettings, _ places: Places, prefixes: Set<String>, in place: Launcher.Place
+    ) throws -> LinuxDriver {
+        do throws(SandboxError) {
+            let launcher = try Launcher(path: places.launcher, in: place)
+            try Privilege.drop()
+            return try LinuxDriver(
+                launcher,
+                LinuxSettings(
+                    instance: places.instance,
+                    sources: [places.code, places.runtimes, places.unpackedImages] + prefixes.sorted()))
+        } catch {
+            if error.errno == EADDRINUSE {
+                throw StartError(
+                    "another server is running with the data folder \(places.data); stop it first, or choose another with --data"
+                )
+            }
+            let remedy = place == .host ? "`apus doctor` says more." : userNamespaceRemedy
+            throw StartError("environments cannot be isolated on this host: \(error). \(remedy)")
+        }
+    }
+
+    private static let userNamespaceRemedy =
+        "Without root that takes user namespaces: see user.max_user_namespaces, kernel.unprivileged_userns_clone and "
+        + "kernel.apparmor_restrict_unprivileged_userns (sysctl), or, in a container, what it allows. "
+        + "Otherwise run it with sudo, or choose --driver process, which isolates nothing."
 }

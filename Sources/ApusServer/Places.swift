@@ -7,6 +7,9 @@ struct Places {
 
     /// Where code is unpacked: outside the data folder where the host offers a place that does not outlive it.
     let code: String
+
+    /// Where container images are unpacked. That takes long, so it outlives the server.
+    let unpackedImages: String
     let runtimes: String
     let launcher: String
 
@@ -31,9 +34,18 @@ struct Places {
         if base != data { try Self.makeFolder(base, mode: 0o711) }
         code = "\(base)/code"
         try Self.makeFolder(code, mode: 0o711)
+        unpackedImages = "\(data)/unpacked"
+        try Self.makeFolder(unpackedImages, mode: 0o700)
+        try Self.makeFolder(images, mode: 0o700)
     }
 
     var credentials: String { "\(data)/credentials" }
+
+    /// Where the operator may put container images as files.
+    var images: String { "\(data)/images" }
+
+    /// Who the server is to registries, as `docker login` writes it.
+    var registryCredentials: String { "\(data)/registry-credentials.json" }
 
     private static func resolved(_ path: String) throws -> String {
         guard let resolved = realpath(path, nil) else {

@@ -1,6 +1,7 @@
 import ApusEngine
 import ApusFunctions
 import ApusIAM
+import ApusImages
 import ApusInvoke
 import ApusLogs
 import ApusMetrics
@@ -51,18 +52,28 @@ package struct ApusServer: Sendable {
         var limits = Engine.Limits()
         limits.idleTimeout = settings.idleTimeout
         limits.concurrency.executions = settings.concurrency
+        limits.streams.bandwidth = settings.streamBandwidth > 0 ? settings.streamBandwidth : nil
+        let images =
+            settings.driver != .process
+            ? try ImageStore(
+                folder: places.unpackedImages, blobs: store.blobs,
+                folders: ImageFolders([places.images] + settings.imageFolders), credentials: places.registryCredentials,
+                eventLoops: loops, time: time, logger: logger) : nil
         let functionMetrics = FunctionMetrics()
         metrics.add(functionMetrics)
         let engine = Engine(
             driver: foundations.driver, runtimes: runtimes,
             code: try CodeCache(folder: places.code, blobs: store.blobs, threads: threads, logger: logger),
+            images: images ?? NoImages(),
             credentials: SessionCredentials(store: credentials), log: EngineLogWriter(ingest: logs.buffer),
             metrics: functionMetrics, time: time, logger: logger, eventLoops: loops, limits: limits,
             servePlatformAPI: { descriptor, loop in platform.serve(descriptor, on: loop) })
         metrics.add(EnvironmentGauges { engine.environmentCounts() })
         metrics.add(ConcurrencyGauges { engine.concurrencyReadings() })
+        let urls = FunctionURLDirectory()
         let functions = FunctionsService(
-            store: store, time: time, runtimes: runtimes, sink: EngineRevisionSink(engine: engine),
+            store: store, images: images, time: time, runtimes: runtimes, sink: EngineRevisionSink(engine: engine),
+            urls: urls, urlAddress: settings.functionURLAddress,
             limits: .init(concurrentExecutions: settings.concurrency), logger: logger)
         let events = AsyncInvocations(
             store: store, engine: engine, log: logs.buffer, time: time, logger: logger)
@@ -76,6 +87,10 @@ package struct ApusServer: Sendable {
         let responder = APIResponder(
             dispatcher: ServiceDispatcher(
                 services: services, authenticator: authenticator, authorizer: authorizer, logger: logger),
+            urls: FunctionURLResponder(
+                front: FunctionURLFront(
+                    urls: urls, engine: engine, model: functions.model, authenticator: authenticator,
+                    authorizer: authorizer, time: time)),
             location: functions.location, blobs: store.blobs, metrics: metrics, time: time,
             address: "\(settings.host):\(settings.port)")
         let invoke = InvokeFront(
@@ -85,6 +100,7 @@ package struct ApusServer: Sendable {
         platform.use(FrontChannel(responder: responder.withoutMetrics, front: invoke, time: time))
         // Everything that is stored can be called from the first request on.
         try await functions.reconciler.recover()
+        try await functions.recoverURLs()
         try await events.recover()
 
         let server = Server(
@@ -99,8 +115,8 @@ package struct ApusServer: Sendable {
             .init(service: logs.buffer), .init(service: logs.retention),
             .init(
                 service: BlobCollection(
-                    collector: BlobCollector(owners: [functions], blobs: store.blobs, logger: logger), time: time,
-                    logger: logger)),
+                    collector: BlobCollector(owners: [functions], blobs: store.blobs, logger: logger), images: images,
+                    time: time, logger: logger)),
             // The engine ends snapshots that are being taken: nobody may take that for their outcome.
             .init(service: EngineService(engine: engine)), .init(service: functions.reconciler),
             .init(service: events), .init(service: server),
@@ -115,6 +131,7 @@ package struct ApusServer: Sendable {
             services: parts, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         group.maximumGracefulShutdownDuration = .seconds(30)
         let result = await Result { try await ServiceGroup(configuration: group).run() }
+        await images?.close()
         await store.close()
         try? await loops.shutdownGracefully()
         try await threads.shutdownGracefully()

@@ -5,6 +5,8 @@ package import Logging
 package struct ServerSettings: Sendable {
     package enum Driver: String, Sendable, CaseIterable {
         case linux
+        /// As `linux`, for a server that is not root.
+        case userns
         /// No isolation; has to be asked for by name.
         case process
     }
@@ -33,19 +35,30 @@ package struct ServerSettings: Sendable {
     /// Programs of runtimes by identifier, where they are not in one of the usual places: absolute paths `PREFIX/bin/NAME`.
     package var interpreters: [String: String]
 
+    /// Folders of the host that container images may be taken from, beside `images` in the data folder.
+    package var imageFolders: [String]
+
     /// After which an environment that nobody calls is closed.
     package var idleTimeout: Duration
 
     /// Invocations of the account at the same time.
     package var concurrency: Int
+
+    /// Bytes a second of a streamed answer behind its first 6 MiB; 0 for as many as there are.
+    package var streamBandwidth: Int
+
+    /// Where function URLs lead.
+    package var functionURLAddress: FunctionURLAddress
     package var logLevel: Logger.Level
 
     package init(
         data: String, host: String = "127.0.0.1", port: Int = 4566, isDevelopment: Bool = false,
         driver: Driver = .linux, scope: Scope = Scope(account: .standard, region: .standard), eventLoops: Int = 1,
-        runtimes: String? = nil, runtimeAliases: [String: String] = [:], interpreters: [String: String] = [:],
+        runtimes: String? = nil, runtimeAliases: [String: String] = [:], imageFolders: [String] = [],
+        interpreters: [String: String] = [:],
         idleTimeout: Duration = .seconds(600),
-        concurrency: Int = 1000, logLevel: Logger.Level = .notice
+        concurrency: Int = 1000, streamBandwidth: Int = 2 << 20, functionURLAddress: FunctionURLAddress = .local,
+        logLevel: Logger.Level = .notice
     ) {
         self.data = data
         self.host = host
@@ -57,8 +70,11 @@ package struct ServerSettings: Sendable {
         self.runtimes = runtimes
         self.runtimeAliases = runtimeAliases
         self.interpreters = interpreters
+        self.imageFolders = imageFolders
         self.idleTimeout = idleTimeout
         self.concurrency = concurrency
+        self.streamBandwidth = streamBandwidth
+        self.functionURLAddress = functionURLAddress
         self.logLevel = logLevel
     }
 

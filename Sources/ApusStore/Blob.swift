@@ -24,6 +24,20 @@ package protocol BlobStore: Sendable {
     /// - Throws: `.notFound`; `.corrupt` when a single byte is not what was stored.
     func get(_ id: BlobID) async throws(StoreError) -> [UInt8]
 
+    /// The same of a file's content, which need not fit into memory. The file stays.
+    func put(contentsOf path: String) async throws(StoreError) -> BlobID
+
+    /// Renews the moment of the put.
+    ///
+    /// - Returns: false when there is no such blob, or it is damaged.
+    func renew(_ id: BlobID) async throws(StoreError) -> Bool
+
+    /// Writes the blob to a new file, which need not fit into memory, and checks it as ``get(_:)`` does.
+    ///
+    /// - Parameter path: must not exist, and is gone again when this throws.
+    /// - Throws: `.notFound`, `.corrupt`, `.failed`.
+    func copy(_ id: BlobID, to path: String) async throws(StoreError)
+
     /// - Returns: false when there was none.
     @discardableResult
     func delete(_ id: BlobID) async throws(StoreError) -> Bool

@@ -46,12 +46,16 @@ struct Descriptor: ~Copyable, Sendable {
     }
 
     /// Reads from the start to the end of the file.
-    func readAll() throws(StoreError) -> [UInt8] {
-        let size = Int(try status().st_size)
+    func readAll() throws(StoreError) -> [UInt8] { try read(0..<Int(status().st_size)) }
+
+    /// Reads the bytes at these places; fewer where the file ends before.
+    func read(_ places: Range<Int>) throws(StoreError) -> [UInt8] {
         var failure: StoreError?
-        let bytes = [UInt8](unsafeUninitializedCapacity: size) { buffer, filled in
-            while filled < size, let start = buffer.baseAddress {
-                let count = retrying { pread(number, start + filled, size - filled, off_t(filled)) }
+        let bytes = [UInt8](unsafeUninitializedCapacity: places.count) { buffer, filled in
+            while filled < places.count, let start = buffer.baseAddress {
+                let count = retrying {
+                    pread(number, start + filled, places.count - filled, off_t(places.lowerBound + filled))
+                }
                 if count < 0 { failure = StoreError(.failed, "read \(path): \(lastSystemMessage())") }
                 guard count > 0 else { return }
                 filled += count

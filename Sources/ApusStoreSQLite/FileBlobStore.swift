@@ -41,30 +41,38 @@ package final class FileBlobStore: BlobStore {
     }
 
     package func put(_ bytes: [UInt8]) async throws(StoreError) -> BlobID {
+        try await run { () throws(StoreError) in try self.store(bytes.count) { bytes[$0] } }
+    }
+
+    package func put(contentsOf path: String) async throws(StoreError) -> BlobID {
         try await run { () throws(StoreError) in
-            let id = FileBlobStore.hash(bytes)
-            if try self.renew(id) { return id }
-            let draft = "\(self.folder)/new/\(self.nextDraft.add(1, ordering: .relaxed).newValue)"
-            do throws(StoreError) {
-                try self.write(bytes, to: draft, id)
-                try self.names.withLock { _ throws(StoreError) in
-                    // Within the lock: whoever finds the folder must find it on disk.
-                    try StoreFolder.create(self.folder(of: id))
-                    guard rename(draft, self.path(of: id)) == 0 else {
-                        throw StoreError(.failed, "store blob \(id): \(lastSystemMessage())")
-                    }
-                }
-            } catch {
-                unlink(draft)
-                throw error
-            }
-            try StoreFolder.sync(self.folder(of: id))
-            return id
+            let file = try Descriptor(path, O_RDONLY)
+            return try self.store(Int(try file.status().st_size)) { try file.read($0)[...] }
         }
     }
 
+    package func renew(_ id: BlobID) async throws(StoreError) -> Bool {
+        try await run { () throws(StoreError) in try self.renewed(id) }
+    }
+
     package func get(_ id: BlobID) async throws(StoreError) -> [UInt8] {
-        try await run { () throws(StoreError) in try self.read(id) }
+        try await run { () throws(StoreError) in
+            var bytes: [UInt8] = []
+            try self.read(id) { bytes.append(contentsOf: $0) }
+            return bytes
+        }
+    }
+
+    package func copy(_ id: BlobID, to path: String) async throws(StoreError) {
+        try await run { () throws(StoreError) in
+            let file = try Descriptor(path, O_WRONLY | O_CREAT | O_EXCL)
+            do throws(StoreError) {
+                try self.read(id) { part in try part.withUnsafeBytes { try file.write($0) } }
+            } catch {
+                unlink(path)
+                throw error
+            }
+        }
     }
 
     @discardableResult
@@ -103,10 +111,48 @@ package final class FileBlobStore: BlobStore {
         return try outcome.get()
     }
 
-    /// Marks a blob that is there and whole as put now. One that is damaged is left to be replaced.
-    private func renew(_ id: BlobID) throws(StoreError) -> Bool {
+    /// Stores `count` bytes, which are read twice: for their hash, then to seal them.
+    private func store(
+        _ count: Int, reading part: (Range<Int>) throws -> ArraySlice<UInt8>
+    ) throws(StoreError) -> BlobID {
+        let id = try hash(count, part)
+        if try renewed(id) { return id }
+        let draft = "\(folder)/new/\(nextDraft.add(1, ordering: .relaxed).newValue)"
         do throws(StoreError) {
-            _ = try read(id)
+            try write(count, part, to: draft, id)
+            try names.withLock { _ throws(StoreError) in
+                // Within the lock: whoever finds the folder must find it on disk.
+                try StoreFolder.create(folder(of: id))
+                guard rename(draft, path(of: id)) == 0 else {
+                    throw StoreError(.failed, "store blob \(id): \(lastSystemMessage())")
+                }
+            }
+        } catch {
+            unlink(draft)
+            throw error
+        }
+        try StoreFolder.sync(folder(of: id))
+        return id
+    }
+
+    private func hash(
+        _ count: Int, _ part: (Range<Int>) throws -> ArraySlice<UInt8>
+    ) throws(StoreError) -> BlobID {
+        var hash = SHA256()
+        do {
+            for start in stride(from: 0, to: count, by: SealedBlob.chunkSize) {
+                hash.update(data: try part(start..<min(start + SealedBlob.chunkSize, count)))
+            }
+        } catch {
+            throw StoreError(error, while: "read what is to be stored")
+        }
+        return FileBlobStore.name(hash.finalize())
+    }
+
+    /// Marks a blob that is there and whole as put now. One that is damaged is left to be replaced.
+    private func renewed(_ id: BlobID) throws(StoreError) -> Bool {
+        do throws(StoreError) {
+            try read(id) { _ in }
             try names.withLock { _ throws(StoreError) in
                 let descriptor = try Descriptor(path(of: id), O_RDONLY)
                 try stamp(descriptor)
@@ -120,10 +166,12 @@ package final class FileBlobStore: BlobStore {
         return true
     }
 
-    private func write(_ bytes: [UInt8], to path: String, _ id: BlobID) throws(StoreError) {
+    private func write(
+        _ count: Int, _ part: (Range<Int>) throws -> ArraySlice<UInt8>, to path: String, _ id: BlobID
+    ) throws(StoreError) {
         let descriptor = try Descriptor(path, O_WRONLY | O_CREAT | O_EXCL)
         do {
-            try SealedBlob.seal(bytes, with: rootKey) { part in
+            try SealedBlob.seal(count, with: rootKey, reading: part) { part in
                 try part.withUnsafeBytes { try descriptor.write($0) }
             }
         } catch {
@@ -133,24 +181,27 @@ package final class FileBlobStore: BlobStore {
         try descriptor.sync()
     }
 
-    private func read(_ id: BlobID) throws(StoreError) -> [UInt8] {
-        let sealed: [UInt8]
-        do throws(StoreError) {
-            sealed = try Descriptor(path(of: id), O_RDONLY).readAll()
-        } catch let error where error.code == .notFound {
-            throw StoreError(.notFound, "read blob \(id): there is none")
-        }
-        let bytes: [UInt8]
+    /// Hands over the content of a blob in parts, each with a whole seal. Whether all of it has the right hash is known when
+    /// this returns.
+    private func read(_ id: BlobID, to emit: (Data) throws -> Void) throws(StoreError) {
+        let path = path(of: id)
+        guard access(path, F_OK) == 0 else { throw StoreError(.notFound, "read blob \(id): there is none") }
+        var hash = SHA256()
         do {
-            bytes = try SealedBlob.open(sealed, with: rootKey)
+            let sealed = try Descriptor(path, O_RDONLY)
+            let size = Int(try sealed.status().st_size)
+            try SealedBlob.open(size, with: rootKey, reading: { try sealed.read($0)[...] }) { part in
+                hash.update(data: part)
+                try emit(part)
+            }
+        } catch let broken as SealedBlob.Broken {
+            throw StoreError(.corrupt, "read blob \(id): \(broken.reason)")
         } catch {
-            let reason = (error as? SealedBlob.Broken)?.reason ?? "\(error)"
-            throw StoreError(.corrupt, "read blob \(id): \(reason)")
+            throw StoreError(error, while: "read blob \(id)")
         }
-        guard FileBlobStore.hash(bytes) == id else {
+        guard FileBlobStore.name(hash.finalize()) == id else {
             throw StoreError(.corrupt, "read blob \(id): its content has another hash")
         }
-        return bytes
     }
 
     private func list() throws(StoreError) -> [BlobID] {
@@ -184,8 +235,8 @@ package final class FileBlobStore: BlobStore {
     private func folder(of id: BlobID) -> String { "\(folder)/\(id.hex.prefix(2))" }
     private func path(of id: BlobID) -> String { "\(folder(of: id))/\(id.hex)" }
 
-    private static func hash(_ bytes: [UInt8]) -> BlobID {
-        let digits = SHA256.hash(data: bytes).map { byte in
+    private static func name(_ hash: SHA256.Digest) -> BlobID {
+        let digits = hash.map { byte in
             let text = String(byte, radix: 16)
             return byte < 16 ? "0" + text : text
         }

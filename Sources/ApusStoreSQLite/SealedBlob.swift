@@ -22,8 +22,15 @@ enum SealedBlob {
     /// Why a sealed blob cannot be opened.
     struct Broken: Error { let reason: String }
 
-    /// Seals the bytes and hands over the parts of the stored form in order.
-    static func seal(_ bytes: [UInt8], with root: RootKey, to emit: (Data) throws -> Void) throws {
+    /// Seals bytes and hands over the parts of the stored form in order.
+    ///
+    /// - Parameters:
+    ///   - count: how many there are.
+    ///   - part: those at places of up to ``chunkSize``; asked in order.
+    static func seal(
+        _ count: Int, with root: RootKey, reading part: (Range<Int>) throws -> ArraySlice<UInt8>,
+        to emit: (Data) throws -> Void
+    ) throws {
         var generator = SystemRandomNumberGenerator()
         let salt = (0..<32).map { _ in UInt8.random(in: .min ... .max, using: &generator) }
         let header = Data(magic + [1, 0, 0, 0] + bigEndian(UInt32(chunkSize)) + salt)
@@ -31,46 +38,50 @@ enum SealedBlob {
         try emit(header)
         var index = 0
         repeat {
-            let end = min((index + 1) * chunkSize, bytes.count)
-            let nonce = try nonce(index, isLast: end == bytes.count)
+            let end = min((index + 1) * chunkSize, count)
+            let nonce = try nonce(index, isLast: end == count)
             let box = try AES.GCM.seal(
-                bytes[index * chunkSize..<end], using: key, nonce: nonce, authenticating: header)
+                part(index * chunkSize..<end), using: key, nonce: nonce, authenticating: header)
             try emit(box.ciphertext)
             try emit(box.tag)
             index += 1
-        } while index * chunkSize < bytes.count
+        } while index * chunkSize < count
     }
 
+    /// Opens a stored form and hands over the bytes in order, each part once its own seal was found whole.
+    ///
+    /// - Parameters:
+    ///   - count: bytes of the stored form.
+    ///   - part: those at places of up to 64 MiB and a tag; asked in order.
     /// - Throws: ``Broken`` when it is not what was sealed.
-    static func open(_ sealed: [UInt8], with root: RootKey) throws -> [UInt8] {
-        guard sealed.count >= headerSize + tagSize, sealed.starts(with: magic) else {
+    static func open(
+        _ count: Int, with root: RootKey, reading part: (Range<Int>) throws -> ArraySlice<UInt8>,
+        to emit: (Data) throws -> Void
+    ) throws {
+        let header = count >= headerSize + tagSize ? Array(try part(0..<headerSize)) : []
+        guard header.starts(with: magic) else {
             throw Broken(reason: "it does not begin like a sealed blob")
         }
-        guard sealed[8] == 1 else { throw Broken(reason: "its version \(sealed[8]) is unknown") }
-        let chunkSize = Int(sealed[12..<16].reduce(0) { $0 << 8 | UInt32($1) })
+        guard header[8] == 1 else { throw Broken(reason: "its version \(header[8]) is unknown") }
+        let chunkSize = Int(header[12..<16].reduce(0) { $0 << 8 | UInt32($1) })
         // The bound is for memory: whether the size is the one sealed, the seal tells.
         guard (1...(64 << 20)).contains(chunkSize) else { throw Broken(reason: "its chunk size is \(chunkSize)") }
-        let header = sealed[..<headerSize]
-        let key = root.derive(salt: sealed[16..<headerSize], info: "apus blob 1")
-        var bytes: [UInt8] = []
-        bytes.reserveCapacity(sealed.count)
-        var rest = sealed[headerSize...]
+        let key = root.derive(salt: header[16...], info: "apus blob 1")
+        var place = headerSize
         var index = 0
-        while !rest.isEmpty {
-            let chunk = rest.prefix(chunkSize + tagSize)
-            rest = rest.dropFirst(chunk.count)
+        while place < count {
+            let chunk = try part(place..<min(place + chunkSize + tagSize, count))
+            place += chunk.count
             guard chunk.count >= tagSize else { throw Broken(reason: "it ends within a tag") }
-            do {
-                let box = try AES.GCM.SealedBox(
-                    nonce: nonce(index, isLast: rest.isEmpty), ciphertext: chunk.dropLast(tagSize),
-                    tag: chunk.suffix(tagSize))
-                bytes.append(contentsOf: try AES.GCM.open(box, using: key, authenticating: header))
-            } catch {
-                throw Broken(reason: "the seal of chunk \(index) does not fit")
-            }
+            let nonce = try nonce(index, isLast: place == count)
+            guard
+                let box = try? AES.GCM.SealedBox(
+                    nonce: nonce, ciphertext: chunk.dropLast(tagSize), tag: chunk.suffix(tagSize)),
+                let bytes = try? AES.GCM.open(box, using: key, authenticating: header)
+            else { throw Broken(reason: "the seal of chunk \(index) does not fit") }
+            try emit(bytes)
             index += 1
         }
-        return bytes
     }
 
     private static func nonce(_ index: Int, isLast: Bool) throws -> AES.GCM.Nonce {

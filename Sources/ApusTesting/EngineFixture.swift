@@ -84,7 +84,8 @@ package struct EngineFixture: Sendable {
     /// Calls a function; `completion` hears of its end.
     package func begin(
         _ revision: Revision, qualifier: String = "$LATEST", id: RequestID = RequestID(), payload: String = "{}",
-        wantsLogTail: Bool = false, completion: @escaping @Sendable (InvocationResult) -> Void
+        wantsLogTail: Bool = false, receiver: (any ResponseReceiver)? = nil,
+        completion: @escaping @Sendable (InvocationResult) -> Void
     ) {
         let key = revision.function
         guard case .found(.ready(let callee)) = engine.catalog.look(key, qualifier: qualifier) else {
@@ -92,7 +93,7 @@ package struct EngineFixture: Sendable {
         }
         let request = InvocationRequest(
             id: id, invokedFunctionARN: key.arn(nil), payload: ByteBuffer(string: payload), wantsLogTail: wantsLogTail,
-            completion: completion)
+            receiver: receiver, completion: completion)
         engine.invoke(request, on: callee)
     }
 }

@@ -75,16 +75,30 @@ extension RuntimeBundle {
 /// Has every package, or none.
 package final class StubCode: CodeSource {
     private let error: CodeError?
+    private let layerFolder: String?
 
     /// How many directories are in use.
     package let inUse = Watched(0)
 
-    package init(failingWith error: CodeError? = nil) { self.error = error }
+    /// - Parameter layerFolder: the merged layers, which have extensions; nil for layers without.
+    package init(failingWith error: CodeError? = nil, layerFolder: String? = nil) {
+        self.error = error
+        self.layerFolder = layerFolder
+    }
 
     package func tree(_ code: CodeReference) async throws(CodeError) -> CodeTree {
         if let error { throw error }
         inUse.change { $0 += 1 }
         return CodeTree(path: "/code/\(code.sha256.prefix(8))") { [inUse] in inUse.change { $0 -= 1 } }
+    }
+
+    package func layers(_ layers: [CodeReference]) async throws(CodeError) -> LayerTree {
+        if let error { throw error }
+        inUse.change { $0 += 1 }
+        let path = layerFolder ?? "/code/" + layers.map { String($0.sha256.prefix(8)) }.joined(separator: "+")
+        return LayerTree(
+            files: CodeTree(path: path) { [inUse] in inUse.change { $0 -= 1 } },
+            hasExtensions: layerFolder != nil)
     }
 }
 

@@ -122,6 +122,15 @@ package final class LoopbackConnection: Sendable {
         }
     }
 
+    /// What has come, at least one byte; empty at the end of the connection.
+    package func read() throws -> [UInt8] {
+        if unread.withLock({ $0.isEmpty }), try fill() == 0 { return [] }
+        return unread.withLock { bytes in
+            defer { bytes = [] }
+            return bytes
+        }
+    }
+
     /// Ends both directions; a read that waits returns.
     package func disconnect() { shutdown(descriptor, Int32(SHUT_RDWR)) }
 

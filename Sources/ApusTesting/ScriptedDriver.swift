@@ -111,6 +111,9 @@ package final class ScriptedSandbox: Sandbox {
     package let shares = Watched<[Int]>([])
     package let memory = Watched(33 << 20)
 
+    /// How often the program was asked to end.
+    package let terminations = Watched(0)
+
     /// How often the supervisor killed what ran.
     package let kills = Watched(0)
 
@@ -237,6 +240,11 @@ package final class ScriptedSandbox: Sandbox {
         run()
     }
 
+    package func terminate() {
+        terminations.change { $0 += 1 }
+        state.withLock { $0.runtime }?.terminate()
+    }
+
     package func kill() {
         let (runtime, isAlive) = state.withLock { ($0.runtime, $0.exit == nil) }
         kills.change { $0 += 1 }
@@ -250,6 +258,12 @@ package final class ScriptedSandbox: Sandbox {
     /// Has gone, with everything in it, as when the driver's own process ends.
     package func lose() {
         ended(SandboxExit(cause: .signal(SIGKILL), isLost: true, outOfMemory: false, peakMemory: 0))
+    }
+
+    package func openSocket() async throws(SandboxError) -> Int32 {
+        let opened = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard opened >= 0 else { throw SandboxError(step: "open a socket", subject: id, errno: errno) }
+        return opened
     }
 
     package func freeze() { freezes.change { $0.append(true) } }

@@ -29,7 +29,7 @@ package final class ScriptedRuntime: Sendable {
     /// 1 for the first process of its environment, 2 for the one after a restart.
     package let process: Int
 
-    private let port: UInt16
+    package let port: UInt16
     private let output: Int32
     private let telemetry: Int32
     private let connection = Mutex<LoopbackConnection?>(nil)
@@ -100,12 +100,40 @@ package final class ScriptedRuntime: Sendable {
     package func call(
         _ method: String, _ path: String, headers: [(name: String, value: String)] = [], body: [UInt8] = []
     ) throws -> LoopbackConnection.Reply {
+        try open().call(method, path, headers: headers, body: body)
+    }
+
+    // MARK: Streamed answers
+
+    package func beginStream(_ event: Event, contentType: String = "text/plain") throws {
+        try open().send(
+            "POST \(Self.invocations)/\(event.id)/response HTTP/1.1\r\nContent-Type: \(contentType)\r\n"
+                + "Lambda-Runtime-Function-Response-Mode: streaming\r\nTransfer-Encoding: chunked\r\n\r\n")
+    }
+
+    /// - Parameter bytes: at least one.
+    package func stream(_ bytes: [UInt8]) throws {
+        try open().send(Array("\(String(bytes.count, radix: 16))\r\n".utf8) + bytes + Array("\r\n".utf8))
+    }
+
+    package func stream(_ text: String) throws { try stream(Array(text.utf8)) }
+
+    /// - Parameter trailers: lines.
+    /// - Returns: the status of the answer.
+    @discardableResult
+    package func endStream(trailers: [String] = []) throws -> Int {
+        let connection = try open()
+        try connection.send("0\r\n" + trailers.map { "\($0)\r\n" }.joined() + "\r\n")
+        return try connection.reply().status
+    }
+
+    func open() throws -> LoopbackConnection {
         let connection = try connection.withLock { connection in
             if connection == nil { connection = try LoopbackConnection(port: port, timeout: nil) }
             return connection!
         }
         if isKilled { throw Exit(.signal(SIGKILL)) }
-        return try connection.call(method, path, headers: headers, body: body)
+        return connection
     }
 
     // MARK: Output
@@ -132,6 +160,11 @@ package final class ScriptedRuntime: Sendable {
         death.wait()
         throw Exit(.signal(SIGKILL))
     }
+
+    /// Returns when it was asked to end, or was killed.
+    package func waitForSignal() { death.wait() }
+
+    func terminate() { death.signal() }
 
     func kill() {
         if killed.exchange(true, ordering: .acquiringAndReleasing) { return }

@@ -1,5 +1,6 @@
 import ApusModel
 import ApusStore
+import Foundation
 
 extension StoreConformance {
     static let blobs: [StoreConformance] = [
@@ -14,6 +15,47 @@ extension StoreConformance {
             try expect(try await blobs.put([]), is: empty!)
             let abc = BlobID(hex: "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
             try expect(try await blobs.put(bytes("abc")), is: abc!)
+        },
+
+        StoreConformance("a file's content comes back whole, in memory and as a file") { fixture in
+            try await ScratchFiles.lend { files in
+                let blobs = fixture.store.blobs
+                for size in [0, 1, (1 << 20) - 1, 1 << 20, (1 << 20) + 1, 3 << 20] {
+                    let content = noise(size, seed: UInt64(size))
+                    try files.write(content, to: "source")
+                    let id = try await blobs.put(contentsOf: files.path("source"))
+                    try expect(try await blobs.get(id) == content, "\(size) bytes changed")
+                    try expect(try await blobs.put(content), is: id)
+                    try await blobs.copy(id, to: files.path("copy"))
+                    try expect(files.read("copy") == content, "the copy of \(size) bytes differs")
+                    try await expect(.failed) { try await blobs.copy(id, to: files.path("copy")) }
+                    try files.remove("copy")
+                }
+            }
+        },
+
+        StoreConformance("a damaged blob is not copied, and neither it nor one that is not there is renewed") {
+            fixture in
+            try await ScratchFiles.lend { files in
+                let blobs = fixture.store.blobs
+                let id = try await blobs.put(noise((1 << 20) + 100))
+                try expect(try await blobs.renew(id), is: true)
+                try fixture.damage(id, at: -1)
+                try await expect(.corrupt) { try await blobs.copy(id, to: files.path("copy")) }
+                try expect(files.read("copy") == nil, "a part of the blob was left behind")
+                try expect(try await blobs.renew(id), is: false)
+                try await blobs.delete(id)
+                try expect(try await blobs.renew(id), is: false)
+                try await expect(.notFound) { try await blobs.copy(id, to: files.path("copy")) }
+            }
+        },
+
+        StoreConformance("a renewed blob is kept as if it was put now") { fixture in
+            let blobs = fixture.store.blobs
+            let id = try await blobs.put(bytes("code"))
+            fixture.time.advance(by: .seconds(60))
+            try expect(try await blobs.renew(id), is: true)
+            try expect(try await blobs.removeUnnamed(keeping: [], putBefore: fixture.time.wall), is: 0)
         },
 
         StoreConformance("storing a blob again changes nothing") { fixture in
@@ -107,4 +149,26 @@ extension StoreConformance {
             try expect(claimed.map(\.body), is: [[2]])
         }
     ]
+}
+
+/// Files of a check, in a folder that goes with it.
+private struct ScratchFiles {
+    private let folder = "\(NSTemporaryDirectory())apus-files-\(UUID().uuidString)"
+
+    static func lend(_ body: (ScratchFiles) async throws -> Void) async throws {
+        let files = ScratchFiles()
+        try FileManager.default.createDirectory(atPath: files.folder, withIntermediateDirectories: false)
+        defer { try? FileManager.default.removeItem(atPath: files.folder) }
+        try await body(files)
+    }
+
+    func path(_ name: String) -> String { "\(folder)/\(name)" }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        try Data(bytes).write(to: URL(fileURLWithPath: path(name)))
+    }
+
+    func read(_ name: String) -> [UInt8]? { FileManager.default.contents(atPath: path(name)).map { Array($0) } }
+
+    func remove(_ name: String) throws { try FileManager.default.removeItem(atPath: path(name)) }
 }

@@ -28,6 +28,7 @@ static char instance_name[80];
 static unsigned found;
 
 unsigned cgroup_found(void) { return found; }
+bool cgroup_limits_processes(void) { return found >> PIDS & 1; }
 
 static size_t directory_count(void) { return cgroup_version == 2 ? 1 : CGROUP_CONTROLLERS; }
 
@@ -124,7 +125,9 @@ static int move_to_leaf(int group) {
 }
 
 static int enable_controllers(int group) {
-    static const char *const all = "+memory +cpu +pids";
+    char all[32] = "";
+    for (size_t i = 0, length = 0; i < FREEZER; i++)
+        if (found >> i & 1) length += (size_t)snprintf(all + length, sizeof all - length, "+%s ", controller_names[i]);
     if (write_text(group, "cgroup.subtree_control", all) == 0) return 0;
     TRY(move_to_leaf(group));
     return write_text(group, "cgroup.subtree_control", all);
@@ -133,16 +136,18 @@ static int enable_controllers(int group) {
 static bool setup_v2(void) {
     int group = find_group("");
     if (group < 0) return false;
-    char text[512];
-    bool usable = read_text(group, "cgroup.controllers", text, sizeof text) > 0;
+    char text[512] = "";
+    read_text(group, "cgroup.controllers", text, sizeof text);
     text[strcspn(text, "\n")] = 0;
-    for (size_t i = 0; i < FREEZER; i++) usable = usable && has_word(text, controller_names[i], " ");
-    if (!usable || enable_controllers(group) < 0) {
+    /* Ordinary users are often given memory and pids only. */
+    for (size_t i = 0; i < FREEZER; i++)
+        if (has_word(text, controller_names[i], " ")) found |= 1u << i;
+    if (found == 0 || enable_controllers(group) < 0) {
+        found = 0;
         close(group);
         return false;
     }
     parent_directories[0] = group;
-    found = 1u << MEMORY | 1u << CPU | 1u << PIDS;
     cgroup_version = 2;
     return true;
 }
@@ -362,12 +367,14 @@ static int limit_v1(const char *name, const struct cgroup_limits *limits) {
 }
 
 static int limit_v2(const char *name, const struct cgroup_limits *limits) {
-    STEP(set(name, MEMORY, "memory.max", "%llu", (unsigned long long)limits->memory), "limit memory");
-    set(name, MEMORY, "memory.swap.max", "0");
-    set(name, MEMORY, "memory.oom.group", "1");
-    if (limits->quota > 0)
+    if (found >> MEMORY & 1) {
+        STEP(set(name, MEMORY, "memory.max", "%llu", (unsigned long long)limits->memory), "limit memory");
+        set(name, MEMORY, "memory.swap.max", "0");
+        set(name, MEMORY, "memory.oom.group", "1");
+    }
+    if (found >> CPU & 1 && limits->quota > 0)
         STEP(set(name, CPU, "cpu.max", "%lld %d", (long long)limits->quota, APUS_PERIOD_MICROSECONDS), "limit the CPU");
-    STEP(set(name, PIDS, "pids.max", "%u", limits->processes), "limit processes");
+    if (found >> PIDS & 1) STEP(set(name, PIDS, "pids.max", "%u", limits->processes), "limit processes");
     return 0;
 }
 

@@ -47,6 +47,7 @@ void cgroup_setup(const char *instance, uint64_t memory);
 
 /* What was found of the controllers, as a mask in their order. */
 unsigned cgroup_found(void);
+bool cgroup_limits_processes(void);
 
 /* Makes the directories of one environment. */
 int cgroup_make(struct cgroup *group, const char *name, struct cgroup_files *files);

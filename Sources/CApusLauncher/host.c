@@ -5,6 +5,7 @@
 #include "network.h"
 #include "probes.h"
 #include "root.h"
+#include "userns.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -67,6 +68,8 @@ static int trim_privilege(void) {
     uint64_t keep = 1ull << CAP_SYS_ADMIN | 1ull << CAP_SYS_CHROOT | 1ull << CAP_SETUID | 1ull << CAP_SETGID |
                     1ull << CAP_SETPCAP | 1ull << CAP_CHOWN | 1ull << CAP_KILL | 1ull << CAP_NET_ADMIN |
                     1ull << CAP_DAC_OVERRIDE | 1ull << CAP_SYS_RESOURCE | 1ull << CAP_SYS_PTRACE;
+    /* Without it the kernel lets no namespace below have the launcher's id. */
+    if (userns_alone) keep |= 1ull << CAP_SETFCAP;
     struct __user_cap_header_struct header = {.version = _LINUX_CAPABILITY_VERSION_3};
     struct __user_cap_data_struct sets[2];
     for (int capability = 0; prctl(PR_CAPBSET_DROP, capability) == 0; capability++) {}
@@ -92,11 +95,12 @@ static void raise_descriptor_limit(void) {
 
 int host_setup(const struct host_settings *settings) {
     if (ready) return failed(-EALREADY, "set up twice");
+    TRY(userns_check());
     if (!good_instance(settings->instance)) return failed(-EINVAL, "check the instance's name");
     if (settings->init_uid < HOST_LOWEST_UID) return failed(-EINVAL, "check the init user");
     TRY(check_privilege());
     raise_descriptor_limit();
-    launch_init_uid = settings->init_uid;
+    launch_init_uid = userns_alone ? 0 : settings->init_uid;
     host_proc = sys(open("/proc", O_PATH | O_DIRECTORY | O_CLOEXEC));
     STEP(host_proc, "open /proc");
     uint32_t tag = network_tag(settings->instance);

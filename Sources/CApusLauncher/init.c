@@ -13,9 +13,7 @@
 static int give_up(void) {
     TRY(sys(syscall(SYS_close_range, 0u, (unsigned)REPORT_DESCRIPTOR - 1, 0u)));
     TRY(sys(syscall(SYS_close_range, (unsigned)REPORT_DESCRIPTOR + 1, ~0u, 0u)));
-    TRY(sys(syscall(SYS_setgroups, 0, NULL)));
-    TRY(sys(syscall(SYS_setresgid, launch_init_uid, launch_init_uid, launch_init_uid)));
-    TRY(sys(syscall(SYS_setresuid, launch_init_uid, launch_init_uid, launch_init_uid)));
+    TRY(launch_become(launch_init_uid));
     TRY(drop_capabilities());
     TRY(sys(prctl(PR_SET_DUMPABLE, 0)));
     TRY(sys(prctl(PR_SET_NAME, "apus-init")));

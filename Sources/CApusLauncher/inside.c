@@ -3,6 +3,7 @@
 #include "protocol.h"
 #include "report.h"
 
+#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
@@ -22,8 +23,14 @@ static void tell(int status) {
     if (send(CONTROL_DESCRIPTOR, words, sizeof words, MSG_DONTWAIT | MSG_NOSIGNAL) < 0) return;
 }
 
+static pid_t wanted;
+
+static void pass_on(int number) { kill(wanted, number); }
+
 _Noreturn void inside_run(const char *program) {
-    const long wanted = strtol(program, NULL, 10);
+    wanted = (pid_t)strtol(program, NULL, 10);
+    const struct sigaction passing = {.sa_handler = pass_on};
+    if (wanted > 1) sigaction(SIGTERM, &passing, NULL);
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, "apus-init");
     for (;;) {

@@ -9,7 +9,7 @@ bool inside_called(int count, char **arguments);
 
 /*
  * Reaps until the process with the number `program` ends, tells by the control channel how, and ends, by which the kernel
- * ends everything in the pid namespace.
+ * ends everything in the pid namespace. Passes SIGTERM on to it.
  */
 _Noreturn void inside_run(const char *program);
 

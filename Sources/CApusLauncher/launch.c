@@ -2,6 +2,7 @@
 
 #include "network.h"
 #include "report.h"
+#include "userns.h"
 #include "view.h"
 
 #include <linux/sched.h>
@@ -12,7 +13,18 @@
 
 uint32_t launch_init_uid;
 
-uint32_t launch_uid(uint32_t slot) { return launch_init_uid + 1 + slot % NETWORK_SLOTS; }
+uint32_t launch_uid(uint32_t slot) {
+    return userns_alone ? launch_init_uid : launch_init_uid + 1 + slot % NETWORK_SLOTS;
+}
+
+int launch_become(uint32_t uid) {
+    /* Nor may groups be changed. */
+    if (userns_alone) return 0;
+    STEP(sys(syscall(SYS_setgroups, 0, NULL)), "clear the groups");
+    STEP(sys(syscall(SYS_setresgid, uid, uid, uid)), "set the group");
+    STEP(sys(syscall(SYS_setresuid, uid, uid, uid)), "set the user");
+    return 0;
+}
 
 /* The view of the file system, in the fresh copy of the launcher's. */
 static int build_view(const struct launch *launch) {

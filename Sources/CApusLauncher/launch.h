@@ -24,6 +24,7 @@ struct launch {
     /* The mount that becomes /tmp. */
     int temporary;
     uint32_t descriptors;
+    uint32_t processes;
     size_t tree_count;
     int trees[LAUNCH_TREES_MAX];
     const char *targets[LAUNCH_TREES_MAX];
@@ -42,11 +43,14 @@ struct launch {
     size_t message_length;
 };
 
-/* The uid and gid of every pid 1: no function's, and not root. */
+/* The uid and gid of every pid 1: no function's, and not root. But see userns_alone. */
 extern uint32_t launch_init_uid;
 
 /* The uid of a slot's processes, which is also their gid. */
 uint32_t launch_uid(uint32_t slot);
+
+/* Makes the calling process that user, of that group and no other. */
+int launch_become(uint32_t uid);
 
 /* Makes the processes. Returns the host's pid of pid 1; what goes wrong later is reported by the pipe. */
 int launch_start(const struct launch *launch);

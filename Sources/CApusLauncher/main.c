@@ -5,9 +5,11 @@
 #include "host.h"
 #include "inside.h"
 #include "keeper.h"
+#include "programs.h"
 #include "report.h"
 #include "requests.h"
 #include "slots.h"
+#include "userns.h"
 
 #include "cgroup.h"
 #include "network.h"
@@ -98,6 +100,8 @@ static int start(int *signals, int *reports, int *forks) {
 
 int main(int count, char **arguments) {
     if (inside_called(count, arguments)) inside_run(arguments[1]);
+    if (programs_called(count, arguments)) programs_run(arguments);
+    userns_start(count, arguments);
     int signals = -1, reports = -1, forks = -1, lifeline = -1;
     setsid();
     ignore_signals();

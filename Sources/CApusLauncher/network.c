@@ -3,6 +3,8 @@
 #include "netlink.h"
 #include "nft.h"
 #include "root.h"
+#include "uplink.h"
+#include "userns.h"
 
 #include <arpa/inet.h>
 #include <fcntl.h>
@@ -210,12 +212,15 @@ static int setup_beyond_loopback(void) {
 
 int network_setup(uint32_t tag, bool wanted) {
     instance_tag = tag;
+    /* From the namespaces of environments the launcher of an ordinary user could not return to the host's. */
+    int linked = userns_entered ? uplink_open(wanted) : 1;
+    TRY(linked);
     host_namespace = sys(openat(host_proc, "self/ns/net", O_RDONLY | O_CLOEXEC));
     STEP(host_namespace, "open the network namespace");
     host_socket = netlink_open(NETLINK_ROUTE);
     STEP(host_socket, "open rtnetlink");
-    if (!wanted) {
-        snprintf(reason, sizeof reason, "switched off by the configuration");
+    if (!wanted || !linked) {
+        snprintf(reason, sizeof reason, "%s", wanted ? failed_step() : "switched off by the configuration");
         return 0;
     }
     int error = setup_beyond_loopback();
@@ -307,8 +312,10 @@ static int configure_inside(int socket_, unsigned index) {
     return netlink_run(socket_, &batch);
 }
 
+static int open_tcp(void) { return sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0)); }
+
 static int listen_inside(uint16_t port) {
-    int listener = sys(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    int listener = open_tcp();
     if (listener < 0) return listener;
     struct sockaddr_in address = {
         .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -355,12 +362,16 @@ bool network_is_free(unsigned index) {
     return if_nametoindex(name) == 0;
 }
 
+/* In the wrong namespace nothing further may be done. */
+static void return_to_host(void) {
+    if (setns(host_namespace, CLONE_NEWNET) < 0) _exit(1);
+}
+
 /* In the namespace that is filled; returns to the host's. */
 static int fill(unsigned index, struct network_slot *slot) {
     *slot = (struct network_slot){-1, -1};
     int error = fill_namespace(index, slot);
-    /* In the wrong namespace nothing further may be done. */
-    if (setns(host_namespace, CLONE_NEWNET) < 0) _exit(1);
+    return_to_host();
     if (error == 0 && network_available) error = configure_outside(index);
     if (error == 0) return 0;
     close_descriptor(&slot->runtime_api);
@@ -380,4 +391,12 @@ int network_make(unsigned index, struct network_slot *slot) {
 int network_fill(unsigned index, int process, struct network_slot *slot) {
     STEP(sys(setns(process, CLONE_NEWNET)), "enter the network namespace");
     return fill(index, slot);
+}
+
+int network_open_socket(int namespace) {
+    STEP(sys(setns(namespace, CLONE_NEWNET)), "enter the network namespace");
+    int opened = open_tcp();
+    return_to_host();
+    STEP(opened, "open a socket");
+    return opened;
 }

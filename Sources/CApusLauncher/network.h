@@ -37,6 +37,9 @@ int network_make(unsigned index, struct network_slot *slot);
 /* Fills the fresh network namespace of a process, given by its pidfd. */
 int network_fill(unsigned index, int process, struct network_slot *slot);
 
+/* Opens a TCP socket in the namespace of that descriptor, non-blocking, neither bound nor connected. */
+int network_open_socket(int namespace);
+
 /* Removes table, route and forwarding. The interfaces go with their namespaces. */
 void network_teardown(void);
 

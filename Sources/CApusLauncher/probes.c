@@ -5,6 +5,7 @@
 #include "network.h"
 #include "nft.h"
 #include "root.h"
+#include "userns.h"
 
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -69,6 +70,20 @@ static void probe_namespaces(void) {
             strerror(-error));
 }
 
+/* What a launcher that is not root on the host does without. */
+static void probe_users(void) {
+    if (!userns_entered) return;
+    if (!userns_alone) add("users", APUS_PRESENT, "one for each environment, of the subordinate ids");
+    else
+        add("users", APUS_DEGRADED,
+            "environments have the server's own user and groups, and are kept apart by namespaces only. Install uidmap, and give the "
+            "user 16,385 ids in /etc/subuid and in /etc/subgid");
+    /* A fork enters its groups by itself, and version 1 lets in only who has the user that opened the door. */
+    if (userns_alone) add("cells", APUS_DEGRADED, "none, so every start is a direct one, and SnapStart has no effect: they need users");
+    else if (cgroup_version == 1 && !userns_of_root)
+        add("cells", APUS_DEGRADED, "none, so every start is a direct one, and SnapStart has no effect: they need cgroup v2");
+}
+
 static void probe_seccomp(void) {
     uint32_t action = SECCOMP_RET_KILL_PROCESS;
     int error = sys(syscall(SYS_seccomp, SECCOMP_GET_ACTION_AVAIL, 0, &action));
@@ -80,11 +95,14 @@ static void probe_cgroups(void) {
     static const char *const names[] = {"memory limit", "CPU limit", "process limit"};
     static const char *const controllers[] = {"memory", "cpu", "pids"};
     static const char *const remarks[] = {"; /tmp lies beside it", "", ""};
+    const char *advice =
+        userns_entered ? ". With systemd: systemd-run --user --scope --property=Delegate=yes apus serve" : "";
     for (unsigned i = 0; i < 3; i++) {
         if (cgroup_found() >> i & 1) add(names[i], APUS_PRESENT, "cgroup v%d%s", cgroup_version, remarks[i]);
+        else if (i == 2 && userns_alone) add(names[i], APUS_PRESENT, "RLIMIT_NPROC in a user namespace (Linux 5.14)");
         else
-            add(names[i], APUS_DEGRADED, "no writable cgroup with the %s controller; environments are not limited in it",
-                controllers[i]);
+            add(names[i], APUS_DEGRADED, "no writable cgroup with the %s controller; environments are not limited in it%s",
+                controllers[i], advice);
     }
     if (cgroup_found() >> 3 & 1) add("freezing", APUS_PRESENT, "cgroup v%d", cgroup_version);
     else
@@ -102,12 +120,14 @@ static void probe_forwarding(void) {
 }
 
 static void probe_network(void) {
-    if (network_available) add("network", APUS_PRESENT, "veth and nftables, %s behind the host's address", network_block());
+    const char *way = userns_entered ? " and slirp4netns in the user's name; host and environments apart" : " behind the host's address";
+    if (network_available) add("network", APUS_PRESENT, "veth and nftables, %s%s", network_block(), way);
     else add("network", APUS_DEGRADED, "environments have loopback only: %s", network_reason());
 }
 
 void probes_collect(void) {
     probe_namespaces();
+    probe_users();
     probe_seccomp();
     probe_cgroups();
     probe_network();

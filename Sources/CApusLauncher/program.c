@@ -3,8 +3,10 @@
 #include "report.h"
 #include "root.h"
 #include "seccomp_tables.h"
+#include "userns.h"
 
 #include <fcntl.h>
+#include <limits.h>
 #include <linux/capability.h>
 #include <linux/sched.h>
 #include <linux/seccomp.h>
@@ -137,13 +139,22 @@ static int enter_user_namespace(const struct launch *launch, struct mapper *mapp
     return launch->control >= 0 ? 0 : map_self(launch);
 }
 
+/*
+ * In a user namespace of its own an environment is counted by itself. From within only: a namespace also holds what was above it to
+ * the limit that it was made under. One that may be forked would hold all its forks together to the one limit.
+ */
+static int limit_processes(const struct launch *launch) {
+    if (!userns_alone || cgroup_limits_processes()) return 0;
+    STEP(limit(RLIMIT_NPROC, launch->processes, launch->processes), "limit processes");
+    return 0;
+}
+
 static int give_up(const struct launch *launch) {
     struct mapper mapper;
     if (launch->control >= 0) TRY(mapper_start(&mapper, launch));
-    STEP(sys(syscall(SYS_setgroups, 0, NULL)), "clear the groups");
-    STEP(sys(syscall(SYS_setresgid, launch->uid, launch->uid, launch->uid)), "set the group");
-    STEP(sys(syscall(SYS_setresuid, launch->uid, launch->uid, launch->uid)), "set the user");
+    TRY(launch_become(launch->uid));
     TRY(enter_user_namespace(launch, &mapper));
+    TRY(limit_processes(launch));
     /* In the new user namespace the process may set these once more, and nobody after it. */
     unsigned long bits = SECBIT_NOROOT | SECBIT_NOROOT_LOCKED | SECBIT_NO_SETUID_FIXUP | SECBIT_NO_SETUID_FIXUP_LOCKED |
                          SECBIT_KEEP_CAPS_LOCKED | SECBIT_NO_CAP_AMBIENT_RAISE | SECBIT_NO_CAP_AMBIENT_RAISE_LOCKED;
@@ -174,8 +185,36 @@ static int prepare(const struct launch *launch) {
     STEP(reset_signals(), "reset the signals");
     umask(022);
     TRY(give_up(launch));
-    STEP(sys(chdir(launch->directory)), "enter %s", launch->directory);
     return 0;
+}
+
+static const char *variable(const struct launch *launch, const char *name) {
+    size_t length = strlen(name);
+    for (const char *const *variable = launch->variables; *variable; variable++)
+        if (strncmp(*variable, name, length) == 0 && (*variable)[length] == '=') return *variable + length + 1;
+    return NULL;
+}
+
+static int execute_at(const struct launch *launch, const char *path) {
+    return sys(execve(path, (char *const *)launch->arguments, (char *const *)launch->variables));
+}
+
+/* Executes the program, or returns why that cannot be. A name without a slash is looked for along PATH. */
+static int execute(const struct launch *launch) {
+    const char *name = launch->arguments[0];
+    const char *folder = variable(launch, "PATH");
+    if (strchr(name, '/') || !*name || !folder) return execute_at(launch, name);
+    int error = -ENOENT;
+    char path[PATH_MAX];
+    for (; *folder; folder += *folder == ':') {
+        int length = (int)strcspn(folder, ":");
+        if (snprintf(path, sizeof path, "%.*s/%s", length, folder, name) < (int)sizeof path) {
+            int attempt = execute_at(launch, path);
+            if (attempt != -ENOENT && attempt != -ENOTDIR) error = attempt;
+        }
+        folder += length;
+    }
+    return error;
 }
 
 _Noreturn void program_run(const struct launch *launch) {
@@ -186,7 +225,7 @@ _Noreturn void program_run(const struct launch *launch) {
         _exit(1);
     }
     report_send(launch->slot, REPORT_RUNNING, self);
-    execve(launch->arguments[0], (char *const *)launch->arguments, (char *const *)launch->variables);
-    report_send(launch->slot, REPORT_NOT_EXECUTABLE, errno);
+    if (chdir(launch->directory) < 0) report_send(launch->slot, REPORT_NO_DIRECTORY, errno);
+    else report_send(launch->slot, REPORT_NOT_EXECUTABLE, -execute(launch));
     _exit(127);
 }

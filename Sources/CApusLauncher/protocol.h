@@ -19,12 +19,16 @@
  *     reply  u32 slot · u32 mask of the descriptors that follow, in the order of `enum apus_descriptor`
  *
  *   START    u32 slot · text id · u32 flags · place · list of text: arguments · list of text: NAME=VALUE
+ *            · text working directory (empty: /var/task; of a cell: /)
  *     reply  nothing, with the descriptors of `enum apus_kept`, and the supervisor's end of the control channel if one
  *            was asked for; sent when the program is about to be executed. After a failure the slot is gone.
  *
  *   A place is u64 memory bytes · i64 CPU quota (microseconds of each period; -1: none) · u64 bytes of /tmp
  *            · u32 processes · u32 descriptors · text code directory (of a cell: empty)
  *            · list of mounts (text source · text target)
+ *            A mount at / is the root of a container image. It takes the place of the usual root, and there is no code
+ *            directory then. It must have the mount points: /proc, /tmp, /run, and what it is lent (view.h).
+ *            The program of an image is found as a shell would: without a slash along PATH, else from the working directory.
  *
  *   SPECIALIZE  u32 slot · place, with the descriptor APUS_KEPT_MOUNTS. Mounts what is named, and sets size and limits;
  *            the limit of descriptors is that of START.
@@ -38,7 +42,13 @@
  *            limits are those that the slot has: only descriptors, arguments and variables count.
  *     reply  nothing; after a failure the slot is as before. EBUSY: forks of the program live.
  *
+ *   OPEN_SOCKET  u32 slot, with the descriptor APUS_KEPT_NETWORK of START's or FORK's reply
+ *     reply  nothing, with a TCP socket of the slot's network namespace, neither bound nor connected. EBADF: the descriptor is
+ *            not the slot's own.
+ *
  *   KILL     u32 slot (no reply). Of a slot that was started and has living forks, the program only.
+ *   TERMINATE  u32 slot (no reply). Sends SIGTERM to the program.
+ *
  *   CLOSE    u32 slot
  *     reply  nothing; the processes are gone and the slot's number is void. Waits for the slot's living forks.
  *
@@ -52,7 +62,7 @@
 #define APUS_PROTOCOL_H
 
 enum {
-    APUS_PROTOCOL_VERSION = 2,
+    APUS_PROTOCOL_VERSION = 3,
     /* Fits the default socket buffer (212,992 bytes with the kernel's own accounting). */
     APUS_MESSAGE_MAX = 128 * 1024,
     APUS_DESCRIPTORS_MAX = 16,
@@ -68,6 +78,8 @@ enum apus_kind {
     APUS_RESTART = 6,
     APUS_SPECIALIZE = 7,
     APUS_FORK = 8,
+    APUS_OPEN_SOCKET = 9,
+    APUS_TERMINATE = 10,
     APUS_REPLY = 64,
     APUS_EXITED = 65,
 };
@@ -115,6 +127,7 @@ enum apus_exit_cause {
     APUS_EXIT_CODE = 0,
     APUS_EXIT_SIGNAL = 1,
     APUS_EXIT_NOT_EXECUTABLE = 2,
+    APUS_EXIT_NO_DIRECTORY = 3, /* the working directory could not be entered; `value` is the errno */
 };
 
 enum apus_probe_result {

@@ -10,6 +10,7 @@ enum { CONTROL_DESCRIPTOR = 4, REPORT_DESCRIPTOR = 5 };
 enum report_kind {
     REPORT_RUNNING, /* the program is about to be executed; `value` is its pid as the host sees it */
     REPORT_FAILED, /* a step before that failed: `value` is -errno */
+    REPORT_NO_DIRECTORY, /* `value` is the errno of entering the working directory */
     REPORT_NOT_EXECUTABLE, /* `value` is the errno of execve */
     REPORT_ENDED, /* `value` is the wait status of the runtime process */
 };

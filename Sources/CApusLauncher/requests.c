@@ -55,19 +55,27 @@ static bool parse_place(struct reader *reader, struct start_request *start) {
     start->limits.memory = read_u64(reader);
     start->limits.quota = (int64_t)read_u64(reader);
     start->limits.temporary = launch->temporary_bytes = read_u64(reader);
-    start->limits.processes = read_u32(reader);
+    start->limits.processes = launch->processes = read_u32(reader);
     launch->descriptors = read_u32(reader);
     const char *code = read_string(reader);
     if (*code) add_tree(start, code, "/var/task");
-    launch->directory = *code ? "/var/task" : "/";
     size_t mounts = read_u32(reader);
-    if (mounts > LAUNCH_TREES_MAX - 1) return false;
+    if (mounts > LAUNCH_TREES_MAX - launch->tree_count) return false;
     for (size_t i = 0; i < mounts; i++) {
         const char *source = read_string(reader);
         add_tree(start, source, read_string(reader));
     }
     return !reader->broken;
 }
+
+/* The first tree is the function's own. */
+static bool begins_at(const struct start_request *start, const char *target) {
+    return start->launch.tree_count > 0 && strcmp(start->launch.targets[0], target) == 0;
+}
+
+static bool is_image(const struct start_request *start) { return begins_at(start, "/"); }
+
+static bool is_cell(const struct start_request *start) { return !is_image(start) && !begins_at(start, "/var/task"); }
 
 static bool parse_start(struct reader *reader, struct start_request *start) {
     struct launch *launch = &start->launch;
@@ -77,6 +85,8 @@ static bool parse_start(struct reader *reader, struct start_request *start) {
     if (!parse_place(reader, start)) return false;
     size_t argument_count = read_strings(reader, arguments, ARGUMENTS_MAX);
     read_strings(reader, variables, VARIABLES_MAX);
+    const char *directory = read_string(reader);
+    launch->directory = *directory ? directory : is_cell(start) ? "/" : "/var/task";
     launch->arguments = arguments;
     launch->variables = variables;
     launch->message = message;
@@ -86,15 +96,17 @@ static bool parse_start(struct reader *reader, struct start_request *start) {
 
 static int check_place(const struct start_request *start) {
     const struct launch *launch = &start->launch;
-    for (size_t i = 0; i < launch->tree_count; i++)
-        if (!root_allows_target(launch->targets[i])) return failed(-EINVAL, "check the mount point %s", launch->targets[i]);
+    for (size_t i = 0; i < launch->tree_count; i++) {
+        bool covers_others = i > 0 && strcmp(launch->targets[i], "/") == 0;
+        if (covers_others || !root_allows_target(launch->targets[i]))
+            return failed(-EINVAL, "check the mount point %s", launch->targets[i]);
+    }
     return 0;
 }
 
-static bool is_cell(const struct start_request *start) { return strcmp(start->launch.directory, "/") == 0; }
-
 static int check_start(const struct start_request *start) {
-    if (start->launch.arguments[0][0] != '/') return failed(-EINVAL, "check the program's path");
+    if (start->launch.arguments[0][0] != '/' && !is_image(start))
+        return failed(-EINVAL, "check the program's path");
     if (is_cell(start) && !(start->flags & APUS_WANT_CONTROL)) return failed(-EINVAL, "check the code");
     return check_place(start);
 }
@@ -128,20 +140,21 @@ static bool take_received(size_t count) {
 static bool serve_restart(struct reader *reader, uint32_t request) {
     struct start_request start = {0};
     if (!parse_start(reader, &start) || !take_received(APUS_KEPT_COUNT)) return false;
+    int error = check_start(&start);
     start.launch.tree_count = 0;
-    if (start.launch.arguments[0][0] == '/') {
+    if (error == 0) {
         slot_restart(request, start.slot, &start.launch, received);
         return true;
     }
     for (size_t i = 0; i < APUS_KEPT_COUNT; i++) close(received[i]);
-    reply_error(request, failed(-EINVAL, "check the program's path"));
+    reply_error(request, error);
     return true;
 }
 
 static bool serve_specialize(struct reader *reader, uint32_t request) {
     struct start_request start = {.slot = read_u32(reader)};
     if (!parse_place(reader, &start) || !read_ended(reader) || !take_received(1)) return false;
-    int error = check_place(&start);
+    int error = is_image(&start) ? failed(-EINVAL, "check the cell's root") : check_place(&start);
     if (error == 0) error = clone_trees(&start);
     if (error == 0) {
         slot_specialize(request, start.slot, &start.launch, &start.limits, received[0]);
@@ -166,10 +179,18 @@ static bool serve_fork(struct reader *reader, uint32_t request) {
     return true;
 }
 
+static bool serve_open_socket(struct reader *reader, uint32_t request) {
+    uint32_t slot = read_u32(reader);
+    if (!read_ended(reader) || !take_received(1)) return false;
+    slot_open_socket(request, slot, received[0]);
+    return true;
+}
+
 static bool serve_slot(struct reader *reader, uint32_t kind, uint32_t request) {
     uint32_t slot = read_u32(reader);
     if (!read_ended(reader)) return false;
     if (kind == APUS_KILL) slot_kill(slot);
+    else if (kind == APUS_TERMINATE) slot_terminate(slot);
     else slot_close(request, slot);
     return true;
 }
@@ -185,7 +206,9 @@ static bool serve(struct reader *reader) {
     case APUS_RESTART: return serve_restart(reader, request);
     case APUS_SPECIALIZE: return serve_specialize(reader, request);
     case APUS_FORK: return serve_fork(reader, request);
+    case APUS_OPEN_SOCKET: return serve_open_socket(reader, request);
     case APUS_KILL:
+    case APUS_TERMINATE:
     case APUS_CLOSE: return serve_slot(reader, kind, request);
     default: return false;
     }

@@ -1,17 +1,22 @@
 #include "root.h"
 
 #include "etc.h"
+#include "userns.h"
+#include "view.h"
 
 #include <fcntl.h>
 #include <limits.h>
 #include <linux/openat2.h>
+#include <linux/sched.h>
 #include <sched.h>
+#include <signal.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
+#include <sys/wait.h>
 
 int host_proc = -1;
 
@@ -41,9 +46,8 @@ static int restrict_tree(int tree) {
     return sys(mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes));
 }
 
-/* Makes the file system assembled at `assembly` the root of this mount namespace and drops the old root. */
-static int become_root(void) {
-    STEP(sys(chdir(assembly)), "enter the new root");
+int root_become(const char *directory) {
+    STEP(sys(chdir(directory)), "enter the new root");
     STEP(sys(syscall(SYS_pivot_root, ".", ".")), "pivot into the new root");
     STEP(sys(umount2(".", MNT_DETACH)), "detach the host's root");
     STEP(sys(chdir("/")), "enter the new root");
@@ -90,6 +94,26 @@ static int put_system(int root) {
     return 0;
 }
 
+/* In a user namespace a device cannot be made, but the host's can be lent. */
+static int lend_device(int root, const char *path) {
+    char source[40];
+    struct mount_attr attributes = {
+        .attr_set = MOUNT_ATTR_RDONLY | MOUNT_ATTR_NOSUID | MOUNT_ATTR_NOEXEC, .propagation = MS_PRIVATE};
+    snprintf(source, sizeof source, "/%s", path);
+    TRY(sys(mknodat(root, path, S_IFREG | 0444, 0)));
+    int tree = clone_tree(AT_FDCWD, source);
+    TRY(tree);
+    int error = sys(mount_setattr(tree, "", AT_EMPTY_PATH | AT_RECURSIVE, &attributes, sizeof attributes));
+    if (error == 0) error = sys(move_mount(tree, "", root, path, MOVE_MOUNT_F_EMPTY_PATH));
+    close(tree);
+    return error;
+}
+
+static int put_device(int root, const char *path, unsigned minor) {
+    if (userns_entered) return lend_device(root, path);
+    return sys(mknodat(root, path, S_IFCHR | 0666, makedev(1, minor)));
+}
+
 static int put_devices(int root) {
     static const struct {
         const char *name;
@@ -105,7 +129,7 @@ static int put_devices(int root) {
     for (size_t i = 0; i < sizeof devices / sizeof *devices; i++) {
         char path[32];
         snprintf(path, sizeof path, "dev/%s", devices[i].name);
-        STEP(sys(mknodat(root, path, S_IFCHR | 0666, makedev(1, devices[i].minor))), "make /%s", path);
+        STEP(put_device(root, path, devices[i].minor), "make /%s", path);
     }
     for (size_t i = 0; i < sizeof links / sizeof *links; i++)
         STEP(sys(symlinkat(links[i][1], root, links[i][0])), "link %s", links[i][0]);
@@ -115,6 +139,7 @@ static int put_devices(int root) {
 static const char *const usual_targets[] = {"/var/task", "/var/runtime", "/var/lang", "/opt", "/mnt"};
 
 bool root_allows_target(const char *target) {
+    if (strcmp(target, "/") == 0) return true;
     for (size_t i = 0; i < sizeof usual_targets / sizeof *usual_targets; i++)
         if (strcmp(target, usual_targets[i]) == 0) return true;
     for (size_t i = 0; i < extra_target_count; i++)
@@ -156,6 +181,26 @@ static int put_targets(int root, const char *const *targets, size_t count) {
     return 0;
 }
 
+/*
+ * In a user namespace the kernel makes a /proc only where a whole one is in sight. That of a pid namespace in which nothing lives
+ * any more is one that shows nothing. An environment's own covers it.
+ */
+static int put_empty_proc(int root) {
+    struct clone_args arguments = {.flags = CLONE_NEWPID, .exit_signal = SIGCHLD};
+    int pid = sys(syscall(SYS_clone3, &arguments, sizeof arguments));
+    STEP(pid, "make a pid namespace");
+    if (pid == 0) {
+        int proc = view_open_proc();
+        if (proc >= 0) proc = sys(move_mount(proc, "", root, "proc", MOVE_MOUNT_F_EMPTY_PATH));
+        _exit(-proc);
+    }
+    int status = 0;
+    while (waitpid(pid, &status, 0) < 0)
+        if (errno != EINTR) return failed(-errno, "wait for /proc");
+    if (!WIFEXITED(status)) return failed(-ECHILD, "make /proc");
+    return failed(-WEXITSTATUS(status), "make /proc (does a container hide parts of it?)");
+}
+
 static int mount_assembly(void) {
     STEP(sys(mount("apus", assembly, "tmpfs", MS_NOSUID, "mode=755,size=64m")), "mount a root");
     int root = sys(open(assembly, O_PATH | O_DIRECTORY | O_CLOEXEC));
@@ -177,8 +222,9 @@ static int build_base(const char *const *targets, size_t target_count) {
     TRY(put_devices(root));
     TRY(etc_build(root));
     TRY(put_init(root));
+    if (userns_entered) TRY(put_empty_proc(root));
     close(root);
-    TRY(become_root());
+    TRY(root_become(assembly));
     return freeze_root();
 }
 
@@ -201,7 +247,7 @@ static int build_sources(const char *const *sources, size_t count) {
         close(trees[i]);
     }
     close(root);
-    TRY(become_root());
+    TRY(root_become(assembly));
     TRY(freeze_root());
     for (size_t i = 0; i < count; i++) {
         struct source_root *source = &source_roots[i];

@@ -28,10 +28,13 @@ int root_build(const char *const *sources, size_t source_count, const char *cons
  */
 int root_clone_trees(const char *const *paths, size_t count, int *trees);
 
+/* Makes the file system mounted at `directory` the root of this mount namespace and drops the old root. */
+int root_become(const char *directory);
+
 /* Does something in another mount namespace and comes back. */
 int root_visit(int mounts, int (*work)(void *), void *context);
 
-/* True for an absolute path at which a directory of the host may appear inside an environment. */
+/* True for an absolute path at which a directory of the host may appear inside an environment; `/` is one. */
 bool root_allows_target(const char *target);
 
 /* The name servers of the host are all loopback addresses, which mean nothing inside. */

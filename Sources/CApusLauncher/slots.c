@@ -245,6 +245,22 @@ bool slot_remember(struct slot *slot, const int kept[APUS_KEPT_COUNT]) {
     return whole;
 }
 
+static int open_socket(const struct slot *slot, int namespace) {
+    if (!slot) return failed(-ENOENT, "find the slot");
+    if (!slot_recognises(slot, APUS_KEPT_NETWORK, namespace)) return failed(-EBADF, "recognise the network namespace");
+    return network_open_socket(namespace);
+}
+
+void slot_open_socket(uint32_t request, uint32_t id, int namespace) {
+    int opened = open_socket(slot_find(id), namespace);
+    close(namespace);
+    if (opened < 0) return reply_error(request, opened);
+    struct writer writer;
+    reply_begin(&writer, request, 0);
+    reply_send(&writer, &opened, 1);
+    close(opened);
+}
+
 int slot_open_control(struct slot *slot) {
     int ends[2];
     STEP(sys(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends)), "open the control channel");
@@ -293,13 +309,25 @@ static bool is_child(pid_t process, pid_t parent) {
     return line && strtol(line + 7, NULL, 10) == parent;
 }
 
-/* Ends the runtime process alone. The number may have become another's, unless it still is pid 1's child. */
-static void kill_program(const struct slot *slot) {
+/* To the runtime process alone. The number may have become another's, unless it still is pid 1's child. */
+static void signal_program(const struct slot *slot, int number) {
     int process = slot->program > 0 ? sys(syscall(SYS_pidfd_open, slot->program, 0)) : -1;
     if (process < 0) return;
-    if (is_child(slot->program, slot->pid)) syscall(SYS_pidfd_send_signal, process, SIGKILL, NULL, 0);
+    if (is_child(slot->program, slot->pid)) syscall(SYS_pidfd_send_signal, process, number, NULL, 0);
     close(process);
+}
+
+static void kill_program(const struct slot *slot) {
+    signal_program(slot, SIGKILL);
     cgroup_thaw(slot->group.name);
+}
+
+void slot_terminate(uint32_t id) {
+    struct slot *slot = slot_find_in(id, SLOT_RUNNING);
+    if (!slot) return;
+    /* Of a fork the program is known to its pid 1 only, which passes the signal on. */
+    if (slot->process >= 0) syscall(SYS_pidfd_send_signal, slot->process, SIGTERM, NULL, 0);
+    else signal_program(slot, SIGTERM);
 }
 
 void slot_kill(uint32_t id) {

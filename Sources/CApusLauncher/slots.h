@@ -32,9 +32,13 @@ void slot_specialize(
 /* Begins a fork of the process that waits on `channel`. Takes the descriptor. */
 void slot_fork(uint32_t request, uint32_t id, uint32_t origin, int channel);
 
+/* Opens a socket inside an environment. Takes the descriptor of its network namespace. */
+void slot_open_socket(uint32_t request, uint32_t id, int namespace);
+
 /* Gives up a prepared slot whose START or FORK was refused. */
 void slot_drop(uint32_t id);
 void slot_kill(uint32_t id);
+void slot_terminate(uint32_t id);
 void slot_close(uint32_t request, uint32_t id);
 
 struct report;

@@ -137,7 +137,8 @@ void slot_specialize(
 /* ---- Reports ---- */
 
 static void program_ended(struct slot *slot, uint32_t id, int status) {
-    if (slot->cause != APUS_EXIT_NOT_EXECUTABLE) {
+    bool was_executed = slot->cause != APUS_EXIT_NOT_EXECUTABLE && slot->cause != APUS_EXIT_NO_DIRECTORY;
+    if (was_executed) {
         slot->cause = WIFSIGNALED(status) ? APUS_EXIT_SIGNAL : APUS_EXIT_CODE;
         slot->value = WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status);
     }
@@ -165,6 +166,10 @@ void slots_report(const struct report *report) {
         slot->state = SLOT_FAILED;
         slot->failure = report->value;
         memcpy(slot->step, report->step, sizeof slot->step);
+        return;
+    case REPORT_NO_DIRECTORY:
+        slot->cause = APUS_EXIT_NO_DIRECTORY;
+        slot->value = report->value;
         return;
     case REPORT_NOT_EXECUTABLE:
         slot->cause = APUS_EXIT_NOT_EXECUTABLE;

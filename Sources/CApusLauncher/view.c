@@ -1,7 +1,10 @@
 #include "view.h"
 
+#include "root.h"
+
 #include <fcntl.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/mount.h>
 
 /*
@@ -98,8 +101,30 @@ int view_resize_temporary(uint64_t bytes) {
     return 0;
 }
 
+enum { LENT_COUNT = 5 };
+
+static const char *const lent[LENT_COUNT] = {"/dev", "/etc/hosts", "/etc/hostname", "/etc/resolv.conf", "/var/rapid"};
+
+/* They are cloned while the usual root is there, and attached when nothing else is: an image's links lead nowhere else then. */
+static int enter_image(int tree) {
+    int trees[LENT_COUNT];
+    for (size_t i = 0; i < LENT_COUNT; i++) {
+        trees[i] = sys(open_tree(AT_FDCWD, lent[i], OPEN_TREE_CLONE | OPEN_TREE_CLOEXEC | AT_RECURSIVE));
+        STEP(trees[i], "clone %s", lent[i]);
+    }
+    STEP(sys(move_mount(tree, "", AT_FDCWD, "/mnt", MOVE_MOUNT_F_EMPTY_PATH)), "mount the image");
+    TRY(root_become("/mnt"));
+    for (size_t i = 0; i < LENT_COUNT; i++) {
+        STEP(sys(move_mount(trees[i], "", AT_FDCWD, lent[i], MOVE_MOUNT_F_EMPTY_PATH)), "lend %s", lent[i]);
+        close(trees[i]);
+    }
+    return 0;
+}
+
 int view_attach_trees(const int *trees, const char *const *targets, size_t count) {
-    for (size_t i = 0; i < count; i++)
-        STEP(sys(move_mount(trees[i], "", AT_FDCWD, targets[i], MOVE_MOUNT_F_EMPTY_PATH)), "mount %s", targets[i]);
+    for (size_t i = 0; i < count; i++) {
+        if (strcmp(targets[i], "/") == 0) TRY(enter_image(trees[i]));
+        else STEP(sys(move_mount(trees[i], "", AT_FDCWD, targets[i], MOVE_MOUNT_F_EMPTY_PATH)), "mount %s", targets[i]);
+    }
     return 0;
 }

@@ -22,7 +22,12 @@ int view_attach_temporary(int temporary);
 /* Changes the size of /tmp. */
 int view_resize_temporary(uint64_t bytes);
 
-/* Moves detached trees to their targets. Takes none of them. */
+/*
+ * Moves detached trees to their targets. Takes none of them.
+ *
+ * One at / comes first: it is a container image's, and becomes the root of this mount namespace. It is lent the devices and
+ * /var/rapid of the usual root, and /etc/hosts, /etc/hostname and /etc/resolv.conf, which have to agree with the network.
+ */
 int view_attach_trees(const int *trees, const char *const *targets, size_t count);
 
 #endif

@@ -14,7 +14,7 @@
 
 enum { LAUNCHER_SOCKET = 3 };
 
-int capus_spawn_launcher(const char *path, pid_t *pid) {
+int capus_spawn_launcher(const char *path, const char *mode, pid_t *pid) {
     int ends[2];
     if (socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0, ends) < 0) return -errno;
     posix_spawn_file_actions_t actions;
@@ -22,7 +22,7 @@ int capus_spawn_launcher(const char *path, pid_t *pid) {
     /* Also clears close-on-exec should the end have the number already. */
     posix_spawn_file_actions_adddup2(&actions, ends[1], LAUNCHER_SOCKET);
     posix_spawn_file_actions_addclosefrom_np(&actions, LAUNCHER_SOCKET + 1);
-    char *arguments[] = {"apus-launcher", NULL};
+    char *arguments[] = {"apus-launcher", (char *)mode, NULL};
     char *variables[] = {NULL};
     int error = posix_spawn(pid, path, &actions, NULL, arguments, variables);
     posix_spawn_file_actions_destroy(&actions);

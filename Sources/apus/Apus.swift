@@ -22,7 +22,7 @@ struct Apus: ParsableCommand {
             """,
         version: "0.1.0",
         subcommands: [
-            Serve.self, Init.self, Deploy.self, Invoke.self, Logs.self, List.self, Delete.self, Doctor.self, Env.self,
-            Config.self,
+            Serve.self, Init.self, Deploy.self, Invoke.self, Logs.self, List.self, Delete.self, Layer.self, Doctor.self,
+            Env.self, Config.self,
         ])
 }

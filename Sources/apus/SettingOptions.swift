@@ -18,7 +18,10 @@ struct SettingOptions: ParsableArguments, Sendable {
     @Flag(help: "Take everybody for an administrator; listens on loopback only.")
     var dev = false
 
-    @Option(help: "What isolates functions: linux (default), or process, which isolates nothing.")
+    @Option(
+        help:
+            "What isolates functions: linux (needs root), userns (default without root), or process, which isolates nothing."
+    )
     var driver: String?
 
     @Option(help: ArgumentHelp("The account of functions (default 000000000000).", valueName: "digits"))
@@ -42,11 +45,29 @@ struct SettingOptions: ParsableArguments, Sendable {
     var interpreters: [String] = []
 
     @Option(
+        help: ArgumentHelp(
+            "Let container images be taken from below this folder, beside images in the data folder; may be repeated.",
+            valueName: "dir"))
+    var imageFolder: [String] = []
+
+    @Option(
         help: ArgumentHelp("Close environments that nobody called for so long (default 10m).", valueName: "duration"))
     var idleTimeout: String?
 
     @Option(help: ArgumentHelp("Calls of an account that run at the same time (default 1000).", valueName: "n"))
     var concurrency: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "Bytes a second of a streamed answer behind its first 6 MiB (default 2097152; 0 for no limit).",
+            valueName: "n"))
+    var streamBandwidth: Int?
+
+    @Option(
+        help: ArgumentHelp(
+            "The domain of function URLs, with https:// before it if a proxy in front speaks TLS (default localhost).",
+            valueName: "domain"))
+    var functionURLDomain: String?
 
     @Option(help: ArgumentHelp("trace, debug, info, notice (default), warning, error or critical.", valueName: "level"))
     var logLevel: String?
@@ -63,8 +84,11 @@ struct SettingOptions: ParsableArguments, Sendable {
         flags[.runtimes] = runtimes
         flags[.runtimeMap] = runtimeMap.isEmpty ? nil : runtimeMap.joined(separator: ",")
         flags[.interpreters] = interpreters.isEmpty ? nil : interpreters.joined(separator: ",")
+        flags[.imageFolder] = imageFolder.isEmpty ? nil : imageFolder.joined(separator: ":")
         flags[.idleTimeout] = idleTimeout
         flags[.concurrency] = concurrency.map(String.init)
+        flags[.streamBandwidth] = streamBandwidth.map(String.init)
+        flags[.functionURLDomain] = functionURLDomain
         flags[.logLevel] = logLevel
         return flags
     }

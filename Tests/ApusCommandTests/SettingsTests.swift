@@ -20,18 +20,23 @@ struct SettingsTests {
         settings.origins.first { $0.key == key }?.origin
     }
 
+    @Test func rootHasTheLinuxDriverByDefault() throws {
+        #expect(try settings(isRoot: true).driver == "linux")
+    }
+
     @Test func defaultsStandWhenNothingIsSaid() throws {
         let settings = try settings()
         #expect(settings.data == "/home/me/.local/share/apus")
         #expect(settings.listen.description == "127.0.0.1:4566")
         #expect(!settings.isDevelopment)
-        #expect(settings.driver == "linux")
+        #expect(settings.driver == "userns")
         #expect(settings.account == .standard)
         #expect(settings.region == .standard)
         #expect(settings.eventLoops == 2)
         #expect(settings.runtimes == nil)
         #expect(settings.idleTimeout == .seconds(600))
         #expect(settings.concurrency == 1000)
+        #expect(settings.streamBandwidth == 2_097_152)
         #expect(settings.logLevel == "notice")
         #expect(settings.origins.map(\.key) == SettingKey.allCases)
         #expect(settings.origins.allSatisfy { $0.origin == .standard })
@@ -66,8 +71,11 @@ struct SettingsTests {
               nodejs22.x: nodejs20.x
             interpreters:
               nodejs22.x: /home/me/node/bin/node
+            image-folder: /srv/images:/srv/more
             idle-timeout: 90s
             concurrency: 50
+            stream-bandwidth: 0
+            function-url-domain: https://fn.example.com
             log-level: debug
             """
         let settings = try settings(file: file)
@@ -81,8 +89,13 @@ struct SettingsTests {
         #expect(settings.runtimes == "/opt/runtimes")
         #expect(settings.runtimeMap == ["python3.12": "python3.11", "nodejs22.x": "nodejs20.x"])
         #expect(settings.interpreters == ["nodejs22.x": "/home/me/node/bin/node"])
+        #expect(settings.imageFolders == ["/srv/images", "/srv/more"])
         #expect(settings.idleTimeout == .seconds(90))
         #expect(settings.concurrency == 50)
+        #expect(settings.streamBandwidth == 0)
+        #expect(
+            settings.functionURLAddress.url(of: "i", region: .standard, endpoint: "http://h:1")
+                == "https://i.lambda-url.us-east-1.fn.example.com/")
         #expect(settings.logLevel == "debug")
         #expect(settings.origins.allSatisfy { $0.origin == .file("apus.yaml") })
     }
@@ -92,7 +105,9 @@ struct SettingsTests {
             "APUS_DATA": "/d", "APUS_LISTEN": ":9", "APUS_DEV": "1", "APUS_DRIVER": "process",
             "APUS_ACCOUNT": "111122223333", "APUS_REGION": "us-west-2", "APUS_EVENT_LOOPS": "3", "APUS_RUNTIMES": "/r",
             "APUS_RUNTIME_MAP": "a=b, c=d", "APUS_INTERPRETERS": "a=/b/bin/c",
+            "APUS_IMAGE_FOLDER": "/i",
             "APUS_IDLE_TIMEOUT": "1m", "APUS_CONCURRENCY": "7",
+            "APUS_STREAM_BANDWIDTH": "65536", "APUS_FUNCTION_URL_DOMAIN": "fn.example.com",
             "APUS_LOG_LEVEL": "error",
         ]
         let settings = try settings(environment: environment)
@@ -128,9 +143,11 @@ struct SettingsTests {
     @Test(
         arguments: [
             (SettingKey.listen, "nowhere", "HOST:PORT"), (.listen, "a:99999", "HOST:PORT"),
-            (.dev, "maybe", "true or false"),
-            (.driver, "docker", "linux or process"), (.account, "12", "twelve digits"), (.eventLoops, "0", "1 to 256"),
+            (.dev, "maybe", "true or false"), (.driver, "docker", "linux, userns or process"),
+            (.account, "12", "twelve digits"), (.eventLoops, "0", "1 to 256"),
             (.idleTimeout, "soon", "duration"), (.idleTimeout, "0s", "duration"), (.concurrency, "0", "number"),
+            (.streamBandwidth, "1024", "no limit"), (.imageFolder, "/a:images", "absolute"),
+            (.functionURLDomain, "ftp://a", "fn.example.com"),
             (.logLevel, "loud", "one of"),
             (.runtimeMap, "python", "pairs"), (.region, "US EAST", "us-east-1"),
         ] as [(SettingKey, String, String)])

@@ -79,6 +79,30 @@ struct CellTests {
         }
     }
 
+    @Test func cellsOfOneMemorySizeServeNoOther() async throws {
+        let bundle = RuntimeBundle(
+            id: "java17", arguments: ["/usr/bin/java", "-XX:MaxRAM={memory}m"], mounts: [], variables: [],
+            executionEnvironment: nil, hasFramedLogs: true, version: "java:17.v1", cell: .booted)
+        var limits = Engine.Limits()
+        limits.waitingCells = 16
+        try await EngineFixture.run(
+            limits: limits, runtimes: StubRuntimes([bundle]), makesCells: true, program: { try $0.serve(\.body) }
+        ) { fixture in
+            for megabytes in [128, 1024] {
+                let revision = Revision.sample("of-\(megabytes)-mb", memory: megabytes, runtime: bundle.id)
+                fixture.publish(revision)
+                // Fewer of each than of other runtimes, as there may be many sizes.
+                let sandboxes = try await fixture.driver.sandboxes.wait(for: "two cells of the size") { sandboxes in
+                    sandboxes.count { $0.isBooted(for: megabytes) } >= 2
+                }
+                #expect(await fixture.call(revision).summary == "success {}")
+                let function = try #require(fixture.driver.functions.last)
+                #expect(function.isBooted(for: megabytes))
+                #expect(sandboxes.allSatisfy { $0.isBooted(for: 128) || $0.isBooted(for: megabytes) })
+            }
+        }
+    }
+
     @Test func aCellThatCannotBeUsedIsReplacedByADirectStart() async throws {
         var hooks = ScriptedDriver.Hooks()
         hooks.beforeSpecialize = { sandbox, _ in SandboxError(step: "mount", subject: sandbox.id, errno: EIO) }
@@ -211,6 +235,13 @@ extension ScriptedDriver {
 
     func waitForCells(_ count: Int) async throws {
         try await sandboxes.wait(for: "\(count) cells") { $0.count >= count }
+    }
+}
+
+extension ScriptedSandbox {
+    fileprivate func isBooted(for megabytes: Int) -> Bool {
+        guard case .booted(let cell) = origin else { return false }
+        return cell.arguments.contains("-XX:MaxRAM=\(megabytes)m")
     }
 }
 

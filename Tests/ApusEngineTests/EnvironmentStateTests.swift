@@ -1,5 +1,6 @@
 import ApusEngine
 import ApusModel
+import ApusRuntimeAPI
 import Testing
 
 struct EnvironmentStateTests {
@@ -8,7 +9,7 @@ struct EnvironmentStateTests {
 
     enum Event: Sendable, CaseIterable {
         case launched, ready, responded, respondedToAnother, initFailed, ended, initTimedOut, timedOut
-        case anotherTimedOut, restartFailed, awaitsRestore, lost, close
+        case anotherTimedOut, restartFailed, awaitsRestore, extensionFailed, shutDownEnded, lost, close
     }
 
     static let id = RequestID(existing: "a")
@@ -36,6 +37,7 @@ struct EnvironmentStateTests {
                 .ready: ([.endInit, .offer], .idle),
                 .initFailed: ([.kill, .reportInit(.initFailed), .offer], .broken),
                 .ended: ([.kill, .reportInit(.exited), .offer], .broken),
+                .extensionFailed: ([.kill, .reportInit(.extensionFailed), .offer], .broken),
                 .initTimedOut: ([.kill, .reportInit(.timedOut), .offer], .broken),
                 .awaitsRestore: ([.endInit, .offerTemplate], .template), .lost: ([.close], .closed),
                 .close: ([.close], .closed),
@@ -43,14 +45,14 @@ struct EnvironmentStateTests {
         Row(
             .idle,
             [
-                .initFailed: ([.kill], .broken), .ended: ([.kill], .broken), .lost: ([.close], .closed),
-                .close: ([.close], .closed),
+                .initFailed: ([.kill], .broken), .ended: ([.kill], .broken), .extensionFailed: ([.kill], .broken),
+                .lost: ([.close], .closed), .close: ([.close], .closed),
             ]),
         Row(
             .template,
             [
-                .initFailed: ([.close], .closed), .ended: ([.close], .closed), .lost: ([.close], .closed),
-                .close: ([.close], .closed),
+                .initFailed: ([.close], .closed), .ended: ([.close], .closed), .extensionFailed: ([.close], .closed),
+                .lost: ([.close], .closed), .close: ([.close], .closed),
             ]),
         Row(
             .running(id),
@@ -58,6 +60,7 @@ struct EnvironmentStateTests {
                 .responded: ([.complete], .finishing(id)),
                 .initFailed: ([.kill, .fail(.initFailed, wasDelivered: true), .offer], .broken),
                 .ended: ([.kill, .fail(.exited, wasDelivered: true), .offer], .broken),
+                .extensionFailed: ([.kill, .fail(.extensionFailed, wasDelivered: true), .offer], .broken),
                 .timedOut: ([.kill, .fail(.timedOut, wasDelivered: true), .offer], .broken),
                 .lost: ([.fail(.exited, wasDelivered: true), .close], .closed),
                 .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
@@ -67,6 +70,7 @@ struct EnvironmentStateTests {
             [
                 .ready: ([.offer], .idle), .initFailed: ([.kill, .offer], .broken),
                 .ended: ([.kill, .offer], .broken), .timedOut: ([.kill, .offer], .broken),
+                .extensionFailed: ([.kill, .offer], .broken),
                 .lost: ([.close], .closed), .close: ([.close], .closed),
             ]),
         Row(.broken, [.lost: ([.close], .closed), .close: ([.close], .closed)]),
@@ -76,16 +80,143 @@ struct EnvironmentStateTests {
                 .ready: ([.deliver], .running(id)),
                 .initFailed: ([.kill, .fail(.initFailed, wasDelivered: false), .offer], .broken),
                 .ended: ([.kill, .fail(.exited, wasDelivered: false), .offer], .broken),
+                .extensionFailed: ([.kill, .fail(.extensionFailed, wasDelivered: false), .offer], .broken),
                 .timedOut: ([.kill, .fail(.timedOut, wasDelivered: false), .offer], .broken),
                 .restartFailed: ([.putBack, .close], .closed), .lost: ([.putBack, .close], .closed),
-                .close: ([.fail(.exited, wasDelivered: true), .close], .closed),
+                .close: ([.fail(.exited, wasDelivered: false), .close], .closed),
             ]),
         Row(.closed, [:]),
     ]
 
+    /// The same with extensions beside the runtime.
+    static let tableWithExtensions: [Row] = [
+        Row(
+            .initializing,
+            [
+                .ready: ([.endInit, .offer], .idle),
+                .initFailed: (
+                    [.reportInit(.initFailed), .shutDown(.failure)], .shuttingDown(then: .broken(offers: true))
+                ),
+                .ended: ([.reportInit(.exited), .shutDown(.failure)], .shuttingDown(then: .broken(offers: true))),
+                .extensionFailed: (
+                    [.reportInit(.extensionFailed), .shutDown(.failure)], .shuttingDown(then: .broken(offers: true))
+                ),
+                .initTimedOut: (
+                    [.reportInit(.timedOut), .shutDown(.timeout)], .shuttingDown(then: .broken(offers: true))
+                ),
+                .awaitsRestore: ([.endInit, .offerTemplate], .template), .lost: ([.close], .closed),
+                .close: ([.shutDown(.spindown)], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .idle,
+            [
+                .initFailed: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: false))),
+                .ended: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: false))),
+                .extensionFailed: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: false))),
+                .lost: ([.close], .closed), .close: ([.shutDown(.spindown)], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .template,
+            [
+                .initFailed: ([.shutDown(.failure)], .shuttingDown(then: .closed)),
+                .ended: ([.shutDown(.failure)], .shuttingDown(then: .closed)),
+                .extensionFailed: ([.shutDown(.failure)], .shuttingDown(then: .closed)),
+                .lost: ([.close], .closed), .close: ([.shutDown(.spindown)], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .running(id),
+            [
+                .responded: ([.complete], .finishing(id)),
+                .initFailed: (
+                    [.fail(.initFailed, wasDelivered: true), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .ended: (
+                    [.fail(.exited, wasDelivered: true), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .extensionFailed: (
+                    [.fail(.extensionFailed, wasDelivered: true), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .timedOut: (
+                    [.fail(.timedOut, wasDelivered: true), .shutDown(.timeout)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .lost: ([.fail(.exited, wasDelivered: true), .close], .closed),
+                .close: (
+                    [.fail(.exited, wasDelivered: true), .shutDown(.spindown)], .shuttingDown(then: .closed)
+                ),
+            ]),
+        Row(
+            .finishing(id),
+            [
+                .ready: ([.offer], .idle),
+                .initFailed: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: true))),
+                .ended: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: true))),
+                .extensionFailed: ([.shutDown(.failure)], .shuttingDown(then: .broken(offers: true))),
+                .timedOut: ([.shutDown(.timeout)], .shuttingDown(then: .broken(offers: true))),
+                .lost: ([.close], .closed), .close: ([.shutDown(.spindown)], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .restarting(id),
+            [
+                .ready: ([.deliver], .running(id)),
+                .initFailed: (
+                    [.fail(.initFailed, wasDelivered: false), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .ended: (
+                    [.fail(.exited, wasDelivered: false), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .extensionFailed: (
+                    [.fail(.extensionFailed, wasDelivered: false), .shutDown(.failure)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .timedOut: (
+                    [.fail(.timedOut, wasDelivered: false), .shutDown(.timeout)],
+                    .shuttingDown(then: .broken(offers: true))
+                ),
+                .restartFailed: ([.putBack, .close], .closed), .lost: ([.putBack, .close], .closed),
+                .close: (
+                    [.fail(.exited, wasDelivered: false), .shutDown(.spindown)], .shuttingDown(then: .closed)
+                ),
+            ]),
+        Row(
+            .shuttingDown(then: .broken(offers: true)),
+            [
+                .shutDownEnded: ([.kill, .offer], .broken), .lost: ([.close], .closed),
+                .close: ([], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .shuttingDown(then: .broken(offers: false)),
+            [
+                .shutDownEnded: ([.kill], .broken), .lost: ([.close], .closed),
+                .close: ([], .shuttingDown(then: .closed)),
+            ]),
+        Row(
+            .shuttingDown(then: .restarting(id)),
+            [
+                .shutDownEnded: ([.kill, .restart], .restarting(id)), .lost: ([.putBack, .close], .closed),
+                .timedOut: ([.fail(.timedOut, wasDelivered: false)], .shuttingDown(then: .broken(offers: true))),
+                .close: ([.fail(.exited, wasDelivered: false)], .shuttingDown(then: .closed)),
+            ]),
+        Row(.shuttingDown(then: .closed), [.shutDownEnded: ([.close], .closed), .lost: ([.close], .closed)]),
+    ]
+
     @Test(arguments: table, Event.allCases)
     func eachEventHasItsEffectInEachPhase(_ row: Row, _ event: Event) {
-        var state = Self.state(in: row.phase)
+        expect(row, event, in: Self.state(in: row.phase))
+    }
+
+    @Test(arguments: tableWithExtensions, Event.allCases)
+    func extensionsHaveTheirTimeBeforeTheEnd(_ row: Row, _ event: Event) {
+        expect(row, event, in: Self.state(in: row.phase, withExtensions: true))
+    }
+
+    private func expect(_ row: Row, _ event: Event, in state: EnvironmentState) {
+        var state = state
         let effect = row.effects[event] ?? ([], row.phase)
         #expect(Self.apply(event, to: &state) == effect.actions)
         #expect(state.phase == effect.next)
@@ -139,11 +270,42 @@ struct EnvironmentStateTests {
         #expect(state.phase == .closed)
     }
 
-    private static func state(in phase: Phase) -> EnvironmentState {
+    @Test func whatTheExtensionsOfAnIdleEnvironmentLeaveRunsTheNextInvocation() {
+        var state = Self.state(in: .shuttingDown(then: .broken(offers: false)), withExtensions: true)
+        #expect(state.assign(Self.id) == [])
+        #expect(state.shutDownEnded() == [.kill, .restart])
+        #expect(state.phase == .restarting(Self.id))
+        // The new runtime has none until one registers.
+        #expect(state.close() == [.fail(.exited, wasDelivered: false), .close])
+    }
+
+    @Test func anEnvironmentThatIsClosingGivesBackWhatCameTooLate() {
+        var state = Self.state(in: .shuttingDown(then: .closed), withExtensions: true)
+        #expect(state.assign(Self.id) == [.putBack])
+        #expect(state.shutDownEnded() == [.close])
+    }
+
+    @Test func anInitThatIsNotRepeatedIsGivenUpAfterTheExtensions() {
+        var state = EnvironmentState(retriesInit: false)
+        _ = state.launched()
+        state.extensionRegistered()
+        #expect(state.initTimedOut() == [.reportInit(.timedOut), .shutDown(.timeout)])
+        #expect(state.shutDownEnded() == [.giveUp(.timedOut)])
+        #expect(state.phase == .closed)
+    }
+
+    private static func state(in phase: Phase, withExtensions: Bool = false) -> EnvironmentState {
         var state = EnvironmentState()
         if phase == .starting { return state }
         _ = state.launched()
+        if withExtensions { state.extensionRegistered() }
         switch phase {
+        case .shuttingDown(then: .broken(offers: true)): _ = state.runtimeEnded()
+        case .shuttingDown(then: .broken), .shuttingDown(then: .restarting):
+            _ = state.runtimeReady()
+            _ = state.runtimeEnded()
+            if case .shuttingDown(then: .restarting) = phase { _ = state.assign(id) }
+        case .shuttingDown: _ = state.close()
         case .starting, .initializing: break
         case .idle: _ = state.runtimeReady()
         case .running:
@@ -157,7 +319,9 @@ struct EnvironmentStateTests {
         case .template: _ = state.runtimeAwaitsRestore()
         case .restarting:
             _ = state.runtimeEnded()
+            _ = state.shutDownEnded()
             _ = state.assign(id)
+            if withExtensions { state.extensionRegistered() }
         case .closed: _ = state.close()
         }
         #expect(state.phase == phase)
@@ -177,6 +341,8 @@ struct EnvironmentStateTests {
         case .anotherTimedOut: state.invocationTimedOut(other)
         case .restartFailed: state.restartFailed()
         case .awaitsRestore: state.runtimeAwaitsRestore()
+        case .extensionFailed: state.extensionFailed()
+        case .shutDownEnded: state.shutDownEnded()
         case .lost: state.sandboxLost()
         case .close: state.close()
         }

@@ -69,6 +69,30 @@ struct FailurePayloadTests {
         #expect(FailurePayload.errorType(exit) == row.reported)
     }
 
+    @Test(
+        arguments: [
+            (
+                ["/a/b"], .notExecutable(2), "Runtime.InvalidEntrypoint",
+                "fork/exec /a/b: no such file or directory"
+            ),
+            (["./b", "x"], .notExecutable(13), "Runtime.InvalidEntrypoint", "fork/exec ./b: permission denied"),
+            (
+                ["b"], .notExecutable(2), "Runtime.InvalidEntrypoint",
+                #"exec: \"b\": executable file not found in $PATH"#
+            ),
+            (["b"], .noDirectory(2), "Runtime.InvalidWorkingDir", "chdir /w: no such file or directory"),
+            (["b"], .code(1), "Runtime.ExitError", "Runtime exited with error: exit status 1"),
+        ] as [([String], SandboxExit.Cause, String, String)])
+    func theEndOfAnImageNamesItsProgram(
+        _ program: [String], _ cause: SandboxExit.Cause, _ type: String, _ message: String
+    ) {
+        let image = ImageProcess(entryPoint: program, command: ["c"], workingDirectory: "/w", variables: [])
+        let exit = SandboxExit(cause: cause, outOfMemory: false, peakMemory: 0)
+        #expect(
+            String(buffer: FailurePayload.exited(Self.id, exit, of: image))
+                == #"{"errorType":"\#(type)","errorMessage":"RequestId: ID Error: \#(message)"}"#)
+    }
+
     @Test func anUnknownEndHasNoReason() {
         #expect(
             String(buffer: FailurePayload.exited(Self.id, nil))

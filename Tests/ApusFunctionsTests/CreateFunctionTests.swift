@@ -39,6 +39,15 @@ struct CreateFunctionTests {
         }
     }
 
+    @Test(arguments: ["dotnetcore1.0", "dotnetcore3.1", "dotnet6"])
+    func runtimesThatOnlyAWSHasRetiredAreAccepted(_ runtime: String) async throws {
+        try await FunctionsFixture.run { fixture in
+            var request = try FunctionsFixture.request()
+            request.runtime = runtime
+            #expect(try await fixture.service.call(Lambda.createFunction, request).runtime == runtime)
+        }
+    }
+
     @Test func itBecomesActiveWithAnotherRevision() async throws {
         try await FunctionsFixture.run { fixture in
             let created = try await fixture.create()
@@ -143,6 +152,10 @@ struct CreateFunctionTests {
     private static let deprecated =
         "is no longer supported for creating or updating AWS Lambda functions. We recommend you use a supported runtime while creating or updating functions."
 
+    private static let image = Lambda.CreateFunctionRequest(
+        functionName: "hello", role: "arn:aws:iam::000000000000:role/r",
+        code: Lambda.FunctionCode(imageUri: "r.example/app:1"), packageType: "Image")
+
     static let refusals: [Refusal] = [
         Refusal(
             testDescription: "no runtime", change: { $0.runtime = nil },
@@ -154,8 +167,8 @@ struct CreateFunctionTests {
             testDescription: "deprecated runtime", change: { $0.runtime = "python3.7" },
             message: "The runtime parameter of python3.7 \(deprecated)"),
         Refusal(
-            testDescription: "go1.x", change: { $0.runtime = "go1.x" },
-            message: "The runtime parameter of go1.x \(deprecated)"),
+            testDescription: "provided", change: { $0.runtime = "provided" },
+            message: "The runtime parameter of provided \(deprecated)"),
         Refusal(
             testDescription: "runtime in capitals", change: { $0.runtime = "Python3.12" },
             message:
@@ -183,13 +196,33 @@ struct CreateFunctionTests {
             }, message: "Number of tags exceeds resource tag limit."),
         Refusal(
             testDescription: "layers", change: { $0.layers = ["arn:aws:lambda:us-east-1:000000000000:layer:l:1"] },
-            message: "The parameter Layers is not available in this version of Apus."),
+            message: "Layer version arn:aws:lambda:us-east-1:000000000000:layer:l:1 does not exist."),
         Refusal(
             testDescription: "VPC", change: { $0.vpcConfig = Lambda.VpcConfig(subnetIds: ["subnet-1"]) },
             message: "The parameter VpcConfig is not available in this version of Apus."),
         Refusal(
-            testDescription: "image", change: { $0.packageType = "Image" },
+            testDescription: "image with a runtime", change: { $0.packageType = "Image" },
+            message: "Please don't provide Handler or Runtime or Layer when the intended function PackageType is Image."
+        ),
+        Refusal(
+            testDescription: "image where none can run", change: { $0 = Self.image },
             message: "The parameter PackageType=Image is not available in this version of Apus."),
+        Refusal(
+            testDescription: "image without a URI",
+            change: {
+                $0 = Self.image
+                $0.code = Lambda.FunctionCode()
+            }, message: "Please provide ImageUri when creating a function with packageType Image."),
+        Refusal(
+            testDescription: "image settings for a package",
+            change: { $0.imageConfig = Lambda.ImageConfig(command: ["x"]) },
+            message: "Please don't provide ImageConfig when the intended function PackageType is Zip."),
+        Refusal(
+            testDescription: "settings of an image that are too large",
+            change: {
+                $0 = Self.image
+                $0.imageConfig = Lambda.ImageConfig(command: [String(repeating: "x", count: 16_385)])
+            }, message: "ImageConfig must be smaller than 16384 bytes"),
         Refusal(
             testDescription: "two architectures", change: { $0.architectures = ["x86_64", "arm64"] },
             message: "This host runs functions for \(hostArchitecture) only."),

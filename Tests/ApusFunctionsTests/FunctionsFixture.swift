@@ -16,13 +16,15 @@ struct FunctionsFixture {
     let time: ManualTime
     let sink: RecordingSink
 
-    init(store: any Store, time: ManualTime, sink: RecordingSink = RecordingSink()) {
+    init(
+        store: any Store, time: ManualTime, sink: RecordingSink = RecordingSink(), images: (any ImageLibrary)? = nil
+    ) {
         self.store = store
         self.time = time
         self.sink = sink
         service = FunctionsService(
-            store: store, time: time, runtimes: SomeRuntimes(), sink: sink, limits: .init(concurrentExecutions: 1000),
-            logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+            store: store, images: images, time: time, runtimes: SomeRuntimes(), sink: sink,
+            limits: .init(concurrentExecutions: 1000), logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
     }
 
     static func run(_ body: (FunctionsFixture) async throws -> Void) async throws {

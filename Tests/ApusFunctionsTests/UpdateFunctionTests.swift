@@ -59,6 +59,46 @@ struct UpdateFunctionTests {
         }
     }
 
+    private static let logLevelOfText = Fault.invalidParameter(
+        #"LogLevel is not supported when LogFormat is set to "Text". Remove LogLevel from your request or change the LogFormat to "Json" and try again."#
+    )
+
+    struct LoggingRow: Sendable {
+        var before: Lambda.LoggingConfig?
+        var request: Lambda.LoggingConfig
+        /// Nil for a refusal.
+        var after: Lambda.LoggingConfig?
+    }
+
+    @Test(arguments: [
+        LoggingRow(request: .init(logGroup: "/own"), after: .init(logFormat: "Text", logGroup: "/own")),
+        LoggingRow(request: .init(applicationLogLevel: "DEBUG")),
+        LoggingRow(request: .init(logFormat: "Text", systemLogLevel: "WARN")),
+        LoggingRow(
+            request: .init(logFormat: "JSON", applicationLogLevel: "TRACE"),
+            after: .init(
+                logFormat: "JSON", applicationLogLevel: "TRACE", systemLogLevel: "INFO", logGroup: "/aws/lambda/hello")),
+        LoggingRow(
+            before: .init(logFormat: "JSON", applicationLogLevel: "ERROR", logGroup: "/own"),
+            request: .init(systemLogLevel: "DEBUG"),
+            after: .init(
+                logFormat: "JSON", applicationLogLevel: "ERROR", systemLogLevel: "DEBUG", logGroup: "/own")),
+        LoggingRow(
+            before: .init(logFormat: "JSON", applicationLogLevel: "ERROR"), request: .init(logFormat: "Text"),
+            after: .init(logFormat: "Text", logGroup: "/aws/lambda/hello")),
+    ])
+    func aLogLevelNeedsTheJSONFormat(_ row: LoggingRow) async throws {
+        try await FunctionsFixture.run { fixture in
+            try await fixture.create { $0.loggingConfig = row.before }
+            guard let after = row.after else {
+                let found = try await fault { try await fixture.update { $0.loggingConfig = row.request } }
+                #expect(found == Self.logLevelOfText)
+                return
+            }
+            #expect(try await fixture.update { $0.loggingConfig = row.request }.loggingConfig == after)
+        }
+    }
+
     @Test func oneUpdateAtATime() async throws {
         try await FunctionsFixture.run { fixture in
             try await fixture.create()
@@ -178,7 +218,7 @@ struct UpdateFunctionTests {
             let requests: [(String, (inout Lambda.UpdateFunctionConfigurationRequest) -> Void)] = [
                 ("The runtime parameter of nodejs14.x", { $0.runtime = "nodejs14.x" }),
                 ("The runtime java21 is not available on this host", { $0.runtime = "java21" }),
-                ("The parameter Layers is not available", { $0.layers = ["l"] }),
+                ("Cannot reference more than 5 layers.", { $0.layers = (0..<6).map { "l\($0)" } }),
                 (
                     "Lambda was unable to configure",
                     { $0.environment = Lambda.Environment(variables: ["AWS_REGION": "x"]) }

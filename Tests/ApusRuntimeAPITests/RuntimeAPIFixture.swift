@@ -7,7 +7,8 @@ import Testing
 
 /// A server on a real socket, on its own event loop, and what it tells its delegate.
 final class RuntimeAPIFixture: Sendable {
-    /// `ready true`, `not ready`, `response ID success BODY`, `init error TYPE BODY`, `misbehaved`.
+    /// `ready true`, `not ready`, `response ID success BODY`, `stream ID TYPE`, `part BYTES`, `init error TYPE BODY`,
+    /// `misbehaved`.
     let events: Watched<[String]>
     let port: UInt16
     private let server: NIOLoopBound<RuntimeAPIServer>
@@ -57,6 +58,23 @@ final class RuntimeAPIFixture: Sendable {
         return connection
     }
 
+    /// A connection that has been given an event whose answer is handed on as it comes.
+    func workOnStream(limit: Int = 1 << 20) async throws -> LoopbackConnection {
+        let connection = try await park()
+        #expect(try await deliver(streamLimit: limit))
+        _ = try connection.reply()
+        return connection
+    }
+
+    /// What has been handed on so far.
+    var streamed: String {
+        events.value.filter { $0.hasPrefix("part ") }.map { $0.dropFirst("part ".count) }.joined()
+    }
+
+    func setStreamReading(_ reads: Bool) async throws {
+        try await eventLoop.submit { [server] in server.value.setStreamReading(reads) }.get()
+    }
+
     /// The runtime hears of its answer before the delegate does, so that events are waited for.
     func expect(_ expected: [String], sourceLocation: SourceLocation = #_sourceLocation) async throws {
         let found = try await events.wait(for: "\(expected)") { $0.count >= expected.count }
@@ -67,12 +85,12 @@ final class RuntimeAPIFixture: Sendable {
         try await events.wait(for: expected) { $0.last == expected }
     }
 
-    func deliver(_ id: String = "id-1", payload: String = "{}") async throws -> Bool {
+    func deliver(_ id: String = "id-1", payload: String = "{}", streamLimit: Int? = nil) async throws -> Bool {
         try await deliver(
             RuntimeInvocation(
                 requestID: RequestID(existing: id), deadline: Timestamp(milliseconds: 1_795_508_130_007),
                 invokedFunctionARN: "arn:aws:lambda:us-east-1:000000000000:function:f",
-                payload: ByteBuffer(string: payload)))
+                payload: ByteBuffer(string: payload), streamLimit: streamLimit))
     }
 
     func deliver(_ invocation: RuntimeInvocation) async throws -> Bool {
@@ -111,9 +129,12 @@ private final class Delegate: RuntimeAPIDelegate {
         note("init error \(error.type) \(String(buffer: error.body))")
     }
 
+    func runtimeBeganStream(to id: RequestID, contentType: String) { note("stream \(id) \(contentType)") }
+    func runtimeStreamed(_ part: ByteBuffer) { note("part \(String(buffer: part))") }
+
     func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome) {
         switch outcome {
-        case .success(let body): note("response \(id) success \(String(buffer: body))")
+        case .success(let body, _): note("response \(id) success \(String(buffer: body))")
         case .failure(let report): note("response \(id) failure \(report.type) \(String(buffer: report.body))")
         case .unusable(let report): note("response \(id) unusable \(report.type) \(String(buffer: report.body))")
         }

@@ -3,7 +3,9 @@ import ApusRuntimeAPI
 import Testing
 
 struct RuntimeAPIStateTests {
-    enum Event: Sendable { case next, deliver, mayRespond(String), respond(String), failInit, awaitRestore, unpark }
+    enum Event: Sendable {
+        case next, deliver, mayRespond(String), beginStream, respond(String), failInit, awaitRestore, unpark
+    }
 
     struct Row: Sendable, CustomTestStringConvertible {
         var before: [Event]
@@ -50,6 +52,17 @@ struct RuntimeAPIStateTests {
         Row([.next, .deliver], .next, "403, fatal", .failed),
         Row([.next, .deliver], .failInit, "403", .running(id)),
         Row([.next, .deliver], .unpark, "", .running(id)),
+        // Streaming.
+        Row([.next, .deliver], .beginStream, "a", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .mayRespond("a"), "403", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .mayRespond("b"), "400", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .beginStream, "ignored", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .respond("a"), "a", .responded(id)),
+        Row([.next, .deliver, .beginStream], .respond("b"), "ignored", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .next, "403, fatal", .failed),
+        Row([.next, .deliver, .beginStream], .failInit, "403", .streaming(id)),
+        Row([.next, .deliver, .beginStream], .unpark, "", .streaming(id)),
+        Row([.next, .deliver, .beginStream, .respond("a")], .next, "park", .idle),
         // Done.
         Row([.next, .deliver, .respond("a")], .mayRespond("a"), "403", .responded(id)),
         Row([.next, .deliver, .respond("a")], .mayRespond("b"), "400", .responded(id)),
@@ -84,6 +97,7 @@ struct RuntimeAPIStateTests {
             state.deliver(id)
             return ""
         case .mayRespond(let text): return describe(state.mayRespond(to: text))
+        case .beginStream: return state.beginStream()?.text ?? "ignored"
         case .respond(let text): return state.respond(to: text)?.text ?? "ignored"
         case .awaitRestore: return describe(state.awaitRestore())
         case .failInit: return describe(state.failInit())

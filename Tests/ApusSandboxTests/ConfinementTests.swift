@@ -9,8 +9,9 @@ extension SandboxTests {
     @Suite(
         .enabled(if: HostFeature.missing(HostFeature.linux) == nil, "\(HostFeature.missing(HostFeature.linux) ?? "")"))
     struct Confinement {
-        @Test func filesOfTheHostAreAbsent() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func filesOfTheHostAreAbsent(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let secret = "\(host.folder)/code/secret"
                 try "secret".write(toFile: secret, atomically: false, encoding: .utf8)
                 let program = """
@@ -44,8 +45,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func nothingButTemporaryFoldersIsWritable() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func nothingButTemporaryFoldersIsWritable(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let program = """
                     folders = ["/", "/var/task", "/usr", "/usr/bin", "/etc", "/dev", "/opt", "/var", "/var/runtime", "/run",
                         "/home", "/mnt", "/proc", "/proc/sys/kernel", "/srv/extra"]
@@ -76,8 +78,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func otherProcessesDoNotExist() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func otherProcessesDoNotExist(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let neighbour = try await host.start(try host.specification("say('up')\nwait_for_the_end()"))
                 try await neighbour.expect(line: "up")
                 let pid = try #require(ControlGroups.processes(try host.groups()).first)
@@ -106,8 +109,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func environmentsOfOneFunctionShareNoFilesPortsOrMemory() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func environmentsOfOneFunctionShareNoFilesPortsOrMemory(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let first = """
                     import mmap
                     write("/tmp/mine")
@@ -144,8 +148,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func theUserIsNobodyAndHasNoWayUp() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func theUserIsNobodyAndHasNoWayUp(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let program = """
                     status = dict(line.split(":", 1) for line in read("/proc/self/status").decode().splitlines())
                     say("ids", os.getresuid(), os.getresgid(), os.getgroups())
@@ -175,8 +180,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func noTwoEnvironmentsShareAUser() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func noTwoEnvironmentsShareAUser(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 var users: Set<Int> = []
                 var known: Set<pid_t> = []
                 var all: [RunningSandbox] = []
@@ -194,8 +200,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func theSupervisorsSecretsAreNotInTheProgramsMemoryOrVariables() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func theSupervisorsSecretsAreNotInTheProgramsMemoryOrVariables(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let other = try await host.start(
                     try host.specification("say('up')\nwait_for_the_end()", variables: ["SECRET": "of-the-other"]))
                 try await other.expect(line: "up")
@@ -212,8 +219,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func orphansAndDaemonsEndWithTheEnvironment() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func orphansAndDaemonsEndWithTheEnvironment(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let program = """
                     reading, writing = os.pipe()
                     if os.fork() == 0:
@@ -238,8 +246,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func zombiesOfOrphansAreReaped() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func zombiesOfOrphansAreReaped(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 // Four hundred orphans through an environment of 64 processes.
                 let program = """
                     for _ in range(200):
@@ -260,8 +269,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func codeIsReachedThroughNoSymbolicLinkAndOnlyBelowTheSources() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func codeIsReachedThroughNoSymbolicLinkAndOnlyBelowTheSources(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let good = try host.specification("say('up')")
                 let files = FileManager.default
                 try files.createSymbolicLink(atPath: "\(host.folder)/code/link", withDestinationPath: "/etc")

@@ -93,6 +93,24 @@ extension SandboxTests {
         }
 
         @Test(arguments: DriverKind.allCases)
+        func aProgramMayEndByItselfWhenItIsAskedTo(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
+                let program = """
+                    import signal
+                    signal.signal(signal.SIGTERM, lambda *_: os._exit(5))
+                    say("ready")
+                    wait_for_the_end()
+                    """
+                try await host.run(program) { running in
+                    try await running.expect(line: "ready")
+                    running.sandbox.terminate()
+                    try await running.expect(exit: .code(5))
+                    running.sandbox.terminate()
+                }
+            }
+        }
+
+        @Test(arguments: DriverKind.allCases)
         func killEndsEveryProcessAndRepeats(_ kind: DriverKind) async throws {
             try await SandboxHost.with(kind) { host in
                 let program = """
@@ -156,7 +174,7 @@ extension SandboxTests {
                         try await within("restart") { try await sandbox.restart() }
                         for connection in connections {
                             // What a setsid child survives in without a sandbox is no business of this test.
-                            if kind == .linux { #expect(try Pipe.read(connection, deadline: 30).isEmpty) }
+                            if kind.isIsolated { #expect(try Pipe.read(connection, deadline: 30).isEmpty) }
                             Glibc.close(connection)
                         }
                     }
@@ -216,7 +234,7 @@ extension SandboxTests {
                 try await host.run("say('up')\nwait_for_the_end()", change: { $0.millicores = 500 }) { running in
                     for share in [0, 1, 100, 1000, 100_000, 0] { running.sandbox.setCPU(millicores: share) }
                     try await running.expect(line: "up")
-                    if host.kind == .linux { #expect(running.sandbox.peakMemory() > 1 << 20) }
+                    if host.kind.isIsolated { #expect(running.sandbox.peakMemory() > 1 << 20) }
                 }
             }
         }
@@ -245,7 +263,7 @@ extension SandboxTests {
                 }
                 #expect(pipes.count == 300)
                 #expect(Descriptors.open().filter { pipes.contains($0) || $0.contains("apus-\(host.instance)") } == [])
-                if kind == .linux {
+                if kind.isIsolated {
                     #expect(Descriptors.open().filter { $0.hasPrefix("mnt:") || $0.hasPrefix("net:") } == [])
                     #expect(Descriptors.count(of: host.launcher) == launcherBefore)
                     let names = try host.groups().map { URL(fileURLWithPath: $0).lastPathComponent }
@@ -267,7 +285,7 @@ extension SandboxTests {
                 one = good
                 one.arguments = []
                 bad.append(one)
-                if kind == .linux {
+                if kind.isIsolated {
                     one = good
                     one.variables = [(name: "LONG", value: String(repeating: "x", count: 200_000))]
                     bad.append(one)
@@ -291,7 +309,7 @@ extension SandboxTests {
                     await #expect(throws: SandboxError.self) { try await host.driver.start(specification) }
                 }
                 #expect(Descriptors.open().filter { $0.contains("apus-\(host.instance)") } == [])
-                if kind == .linux {
+                if kind.isIsolated {
                     #expect(try host.groups().allSatisfy { $0.hasSuffix("apus-\(host.instance)") })
                 } else {
                     #expect(try FileManager.default.contentsOfDirectory(atPath: "\(host.folder)/process") == [])
@@ -315,7 +333,7 @@ extension SandboxTests {
                     }
                 }
                 #expect(Descriptors.open().filter { $0.contains("apus-\(host.instance)") } == [])
-                if kind == .linux { #expect(try host.groups().allSatisfy { $0.hasSuffix("apus-\(host.instance)") }) }
+                if kind.isIsolated { #expect(try host.groups().allSatisfy { $0.hasSuffix("apus-\(host.instance)") }) }
             }
         }
 
@@ -330,7 +348,7 @@ extension SandboxTests {
                 try await running.expect(exit: .signal(SIGKILL))
                 #expect(try Pipe.read(connection, deadline: 30).isEmpty)
                 Glibc.close(connection)
-                if kind == .linux { #expect(try host.groups() == []) }
+                if kind.isIsolated { #expect(try host.groups() == []) }
                 await running.close()
             }
         }

@@ -29,8 +29,9 @@ extension SandboxTests {
             ("clock_settime", 227, 112, "EPERM"), ("adjtimex", 159, 171, "EPERM"),
         ]
 
-        @Test func callsThatAdministerTheHostAreRefused() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func callsThatAdministerTheHostAreRefused(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let calls = Self.refused.map {
                     "attempt('\($0.name)', syscall, (\($0.x86), \($0.arm)), 0, 0, 0, 0, 0, 0)"
                 }
@@ -39,8 +40,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func cloneMakesProcessesButNoNamespaces() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func cloneMakesProcessesButNoNamespaces(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 // SIGCHLD is 17. The second word's bits would be clone3's.
                 let program = """
                     use_system_calls()
@@ -65,8 +67,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func onlyOrdinarySocketsExist() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func onlyOrdinarySocketsExist(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let program = """
                     families = {"packet": 17, "vsock": 40, "alg": 38, "bluetooth": 31, "key": 15, "can": 29, "xdp": 44, "rds": 21,
                         "tipc": 30, "kcm": 41, "qipcrtr": 42, "smc": 43, "ax25": 3, "caif": 37, "nfc": 39, "mctp": 45}
@@ -97,8 +100,9 @@ extension SandboxTests {
             }
         }
 
-        @Test func terminalInjectionAndOddPersonalitiesAreRefused() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func terminalInjectionAndOddPersonalitiesAreRefused(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 let program = """
                     use_system_calls()
                     attempt("sti", syscall, (16, 29), 1, 0x5412, 0)
@@ -118,8 +122,9 @@ extension SandboxTests {
         }
 
         #if arch(x86_64)
-        @Test func x32CallsDoNotExistAndI386CallsKill() async throws {
-            try await SandboxHost.with(.linux) { host in
+        @Test(arguments: DriverKind.isolated)
+        func x32CallsDoNotExistAndI386CallsKill(_ kind: DriverKind) async throws {
+            try await SandboxHost.with(kind) { host in
                 // x32's own numbers, and ordinary ones with its bit: getpid, mount.
                 let numbers = [0x4000_0027, 0x4000_00A5, 0x4000_0200, 0x4000_020D]
                 let calls = numbers.map { "attempt('n\($0)', syscall, \($0), 0, 0, 0, 0, 0, 0)" }

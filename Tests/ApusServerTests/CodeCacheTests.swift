@@ -111,6 +111,61 @@ struct CodeCacheTests {
         #expect(FileManager.default.fileExists(atPath: tree.path))
     }
 
+    @Test func layersBecomeOneTreeInTheirOrder() async throws {
+        let fixture = try CacheFixture()
+        let first = fixture.blobs.add(zip("python/x.py", "first"))
+        let second = fixture.blobs.add(zip("python/x.py", "second"))
+        let other = fixture.blobs.add(zip("extensions/agent", "agent"))
+        func content(_ tree: LayerTree) throws -> String {
+            try String(contentsOfFile: "\(tree.path)/python/x.py", encoding: .utf8)
+        }
+        let merged = try await fixture.cache.layers([first, second])
+        #expect(try content(merged) == "second")
+        #expect(!merged.hasExtensions)
+        let reversed = try await fixture.cache.layers([second, other, first])
+        #expect(try content(reversed) == "first")
+        #expect(reversed.hasExtensions)
+        #expect(try mode(merged.path) == 0o755)
+        #expect(merged.path.hasPrefix("\(fixture.folder)/layers-"))
+    }
+
+    @Test func layersAreReadAndMergedOnce() async throws {
+        let fixture = try CacheFixture()
+        let layers = [fixture.blobs.add(zip("a", "a")), fixture.blobs.add(zip("b", "b"))]
+        let path = try await fixture.cache.layers(layers).path
+        #expect(try await fixture.cache.layers(layers).path == path)
+        #expect(fixture.blobs.reads == 2)
+        // What lies unpacked was sound; nothing else is made of damaged bytes.
+        fixture.blobs.damage(layers[1])
+        #expect(try await fixture.cache.layers(layers).path == path)
+        await #expect(throws: CodeError.corrupt("damaged")) { try await fixture.cache.layers(layers.reversed()) }
+    }
+
+    @Test func aLayerThatIsNoPackageIsUnavailable() async throws {
+        let fixture = try CacheFixture()
+        let sound = fixture.blobs.add(zip("a", "a"))
+        let text = fixture.blobs.add(Array("no zip".utf8))
+        do {
+            _ = try await fixture.cache.layers([sound, text])
+            Issue.record("it was unpacked")
+        } catch {
+            guard case .unavailable = error else { throw error }
+        }
+        let tree = try await fixture.cache.layers([sound])
+        #expect(FileManager.default.fileExists(atPath: "\(tree.path)/a"))
+    }
+
+    @Test func aMergedTreeNeedsNoneOfItsLayers() async throws {
+        let fixture = try CacheFixture(unusedLimit: 0)
+        let layers = [fixture.blobs.add(zip("a", "a")), fixture.blobs.add(zip("b", "b"))]
+        let merged = try await fixture.cache.layers(layers)
+        let own = try #require(merged.path.split(separator: "/").last.map(String.init))
+        try await fixture.wait {
+            (try? FileManager.default.contentsOfDirectory(atPath: fixture.folder)) == [own]
+        }
+        #expect(try String(contentsOfFile: "\(merged.path)/b", encoding: .utf8) == "b")
+    }
+
     private func mode(_ path: String) throws -> Int? {
         try FileManager.default.attributesOfItem(atPath: path)[.posixPermissions] as? Int
     }
@@ -230,6 +285,9 @@ private final class FakeBlobs: BlobStore {
     }
 
     func put(_ bytes: [UInt8]) async throws(StoreError) -> BlobID { throw StoreError(.failed, "not here") }
+    func put(contentsOf path: String) async throws(StoreError) -> BlobID { throw StoreError(.failed, "not here") }
+    func renew(_ id: BlobID) async throws(StoreError) -> Bool { throw StoreError(.failed, "not here") }
+    func copy(_ id: BlobID, to path: String) async throws(StoreError) { throw StoreError(.failed, "not here") }
     func delete(_ id: BlobID) async throws(StoreError) -> Bool { throw StoreError(.failed, "not here") }
     func all() async throws(StoreError) -> [BlobID] { throw StoreError(.failed, "not here") }
 

@@ -21,6 +21,8 @@ struct JSONTests {
             ),
         ] as [(String, JSON)])
     func accepts(_ text: String, _ value: JSON) throws {
+        let isObject = value.object != nil
+        #expect((Array(text.utf8).withUnsafeBytes { JSONScan.object($0, textOf: "a") } != nil) == isObject)
         #expect(try JSON(parsing: text) == value)
         #expect(JSONScan.isValid(ByteBuffer(string: text)))
     }
@@ -187,6 +189,32 @@ struct Base64Tests {
             let text = String(decoding: bytes, as: UTF8.self)
             if let decoded = Base64.decode(text) { #expect(Base64.encode(decoded) == text) }
         }
+    }
+}
+
+struct JSONObjectScanTests {
+    @Test(
+        arguments: [
+            (#"{"level":"warn","n":1}"#, "warn"), (#" {"n":{"level":"x"},"level":"a\"b"} "#, "a\"b"),
+            (#"{"level":"a","level":"b"}"#, "b"), (#"{"level":"a","level":1}"#, nil), (#"{"Level":"a"}"#, nil),
+            (#"{"level":null}"#, nil), (#"{"n":["level","a"]}"#, nil), ("{}", nil),
+        ] as [(String, String?)])
+    func findsAMemberAtTheTop(_ text: String, _ value: String?) {
+        let found = Array(text.utf8).withUnsafeBytes { JSONScan.object($0, textOf: "level") }
+        #expect(found.map(\.text) == .some(value))
+    }
+
+    @Test(arguments: [
+        "", "x", "[]", #""level""#, #"{"level":"a""#, #"{"level":"a"}x"#, #"{"level":}"#, #"{"level":"a",}"#,
+        #"{"level" "a"}"#, "{\"level\":\"\n\"}", "{\"level\":\"\u{7f}\"} }",
+    ])
+    func anythingElseIsNoObject(_ text: String) {
+        #expect(Array(text.utf8).withUnsafeBytes { JSONScan.object($0, textOf: "level") } == nil)
+    }
+
+    @Test func deepNestingIsNoObject() {
+        let deep = #"{"n":"# + String(repeating: "[", count: 2000) + String(repeating: "]", count: 2000) + "}"
+        #expect(Array(deep.utf8).withUnsafeBytes { JSONScan.object($0, textOf: "level") } == nil)
     }
 }
 

@@ -87,6 +87,42 @@ def test_the_snapshot_example_forks_its_environments(apus, client, functions):
     eventually(lambda: "RESTORE_START" in apus("logs", function.name).stdout, "a fork's log")
 
 
+def test_layers(apus, functions, tmp_path):
+    module, app = tmp_path / "greetings/python/greeting.py", tmp_path / "reader/app.py"
+    for file, text in (
+        (module, "TEXT = 'from the layer'\n"),
+        (app, "import greeting\ndef handler(event, context):\n    return greeting.TEXT\n"),
+    ):
+        file.parent.mkdir(parents=True)
+        file.write_text(text)
+    published = json.loads(apus(
+        "layer", "publish", tmp_path / "greetings", "--runtime", "python3.12", "--description", "hi", "--json").stdout)
+    version = f"greetings:{published['version']}"
+    assert published["arn"].endswith(f":layer:{version}")
+
+    def deploy(*options):
+        return json.loads(apus("deploy", tmp_path / "reader", "--json", *options).stdout)["action"]
+
+    assert deploy("--layer", version) == "created"
+    function = functions.adopt("reader")
+    assert function.invoke().ok() == "from the layer"
+    # Without the option they stay as they are.
+    assert (deploy(), deploy("--layer", published["arn"])) == ("unchanged", "unchanged")
+    assert apus("layer", "publish", tmp_path / "greetings").stdout.strip().endswith(f":greetings:{published['version'] + 1}")
+    assert deploy("--layer", f"greetings:{published['version'] + 1}") == "updated"
+
+    listed = json.loads(apus("layer", "list", "greetings", "--json").stdout)
+    assert [each["version"] for each in listed] == [published["version"] + 1, published["version"]]
+    assert (listed[1]["runtimes"], listed[1]["description"]) == (["python3.12"], "hi")
+    assert "greetings" in apus("layer", "list").stdout
+    for each in listed:
+        apus("layer", "delete", each["arn"])
+    assert json.loads(apus("layer", "list", "greetings", "--json").stdout) == []
+    assert function.invoke().ok() == "from the layer"
+    refusal = apus("deploy", tmp_path / "reader", "--layer", "greetings", check=False)
+    assert (refusal.returncode, "NAME:VERSION" in refusal.stderr) == (4, True)
+
+
 def test_a_failing_function_gives_an_exit_code(apus, functions):
     function = functions.create("def handler(event, context):\n    raise ValueError('no')\n")
     done = apus("invoke", function.name, check=False)

@@ -108,3 +108,23 @@ def test_an_error_reaches_the_shell(aws):
                "arn:aws:sqs:us-east-1:000000000000:q", check=False)
     assert done.returncode != 0
     assert "CreateEventSourceMapping" in done.stderr
+
+
+def test_layers(aws, tmp_path, functions):
+    (tmp_path / "layer.zip").write_bytes(pack({"python/shared.py": "NAME = 'from the layer'\n"}))
+    published = aws(
+        "lambda", "publish-layer-version", "--layer-name", "cli", "--zip-file", f"fileb://{tmp_path}/layer.zip",
+        "--compatible-runtimes", "python3.12", "python3.13")
+    function = functions.create("import shared\ndef handler(event, context):\n    return shared.NAME\n", wait=True,
+                                Layers=[published["LayerVersionArn"]])
+    assert function.invoke().ok() == "from the layer"
+    place = ("--layer-name", "cli", "--version-number", published["Version"])
+    assert aws("lambda", "get-layer-version", *place)["Content"]["CodeSize"] == published["Content"]["CodeSize"]
+    assert "cli" in [each["LayerName"] for each in aws("lambda", "list-layers", "--compatible-runtime", "python3.13")["Layers"]]
+    added = aws(
+        "lambda", "add-layer-version-permission", *place, "--statement-id", "s", "--principal", "*",
+        "--action", "lambda:GetLayerVersion")
+    assert aws("lambda", "get-layer-version-policy", *place)["RevisionId"] == added["RevisionId"]
+    aws("lambda", "remove-layer-version-permission", *place, "--statement-id", "s")
+    aws("lambda", "delete-layer-version", *place)
+    assert aws("lambda", "list-layer-versions", "--layer-name", "cli")["LayerVersions"] == []

@@ -359,7 +359,6 @@ def test_list_functions_with_versions(client, functions):
     "operation, arguments",
     [
         ("create_event_source_mapping", {"FunctionName": "x", "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:q"}),
-        ("list_layers", {}),
         ("get_policy", {"FunctionName": "x"}),
         ("put_function_event_invoke_config", {"FunctionName": "x", "MaximumRetryAttempts": 1}),
         ("create_function_url_config", {"FunctionName": "x", "AuthType": "NONE"}),

@@ -95,7 +95,7 @@ def test_names_that_are_not_names(careless, name):
         create(careless, FunctionName=name)
 
 
-@pytest.mark.parametrize("runtime", ["python2.7", "nodejs14.x", "java8", "go1.x", "provided", "ruby2.7", "dotnetcore3.1"])
+@pytest.mark.parametrize("runtime", ["python2.7", "nodejs14.x", "java8", "nodejs18.x", "provided", "ruby2.7", "dotnet5.0"])
 def test_deprecated_runtimes(careless, runtime):
     with refused(
         400, "InvalidParameterValueException",

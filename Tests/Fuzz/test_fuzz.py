@@ -40,6 +40,9 @@ ROUTES = [
     ("POST", "/2021-11-15/functions/{}/response-streaming-invocations"), ("GET", "/2016-08-19/account-settings"),
     ("GET", "/2017-03-31/tags/{}"), ("POST", "/2017-03-31/tags/{}"), ("DELETE", "/2017-03-31/tags/{}"),
     ("POST", "/2015-03-31/event-source-mappings"), ("GET", "/2015-03-31/functions/{}/policy"), ("GET", "/2018-10-31/layers"),
+    ("POST", "/2018-10-31/layers/{}/versions"), ("GET", "/2018-10-31/layers/{}/versions"), ("GET", "/2018-10-31/layers/{}/versions/1"),
+    ("DELETE", "/2018-10-31/layers/{}/versions/1"), ("GET", "/2018-10-31/layers/{}/versions/-1/policy"),
+    ("POST", "/2018-10-31/layers/{}/versions/1/policy"), ("DELETE", "/2018-10-31/layers/{}/versions/1/policy/s"),
     ("GET", "/_apus/{}"), ("GET", "/{}"), ("GET", "/"), ("POST", "/"), ("PUT", "/bucket/{}"), ("GET", "/latest/meta-data/{}"),
 ]
 METHODS = ["GET", "POST", "PUT", "DELETE", "PATCH", "HEAD", "OPTIONS", "TRACE", "BREW", "get", "CONNECT"]

@@ -33,13 +33,13 @@ def pack(files, links=(), executable=("bootstrap",)):
     return buffer.getvalue()
 
 
-def pack_folder(folder, extra=None):
+def pack_folder(folder, extra=None, executable=("bootstrap",)):
     """A zip of everything under `folder`, with `extra` files on top."""
     files = {}
     for path in sorted(pathlib.Path(folder).rglob("*")):
         if path.is_file() and "__pycache__" not in path.parts:
             files[str(path.relative_to(folder))] = path.read_bytes()
-    return pack({**files, **(extra or {})})
+    return pack({**files, **(extra or {})}, executable=executable)
 
 
 def dependencies():

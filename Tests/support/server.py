@@ -34,12 +34,14 @@ class Server:
     #: Every server of this run, for the report of a failed test.
     all = []
 
-    def __init__(self, folder, *, dev=False, arguments=(), environment=None):
+    def __init__(self, folder, *, dev=False, arguments=(), environment=None, prefix=()):
         self.folder = pathlib.Path(folder)
         self.data = self.folder / "data"
         self.log = self.folder / "server.log"
         self.dev = dev
         self.arguments = list(arguments)
+        # What executes the server in the end, such as `setpriv`.
+        self.prefix = list(prefix)
         self.environment = {**os.environ, "SWIFT_BACKTRACE": BACKTRACE, **(environment or {})}
         self.process = None
         self.url = None
@@ -52,9 +54,9 @@ class Server:
     def start(self, listen="127.0.0.1:0"):
         """Starts the server and returns when it has printed its ready line."""
         output = self.folder / "stdout.log"
-        command = [str(binary()), "serve", "--data", str(self.data), "--listen", listen, *self.arguments]
+        command = [*self.prefix, str(binary()), "serve", "--data", str(self.data), "--listen", listen, *self.arguments]
         if self.dev:
-            command.insert(2, "--dev")
+            command.insert(len(self.prefix) + 2, "--dev")
         with open(output, "wb") as out, open(self.log, "ab") as log:
             began = time.monotonic()
             self.process = subprocess.Popen(

@@ -21,21 +21,30 @@ package struct APIClient: Sendable {
         _ operation: Operation<Input, Output>, of service: ServiceModel, _ input: Input,
         timeout: Duration = .seconds(60)
     ) async throws(CommandFailure) -> Output {
-        guard let model = service.operation(operation.name) else {
-            throw CommandFailure(.local, "\(service.id) has no operation \(operation.name)")
-        }
-        let codec = ClientCodec(service: service, operation: model)
-        var request = codec.request(input.shapeValue)
-        request.headers.add("Host", endpoint.authority)
-        request.headers.add("User-Agent", "apus")
-        SigV4.sign(
-            &request, by: credentials.signing, region: region.name, service: service.signingName, at: SystemTime().wall)
+        let codec = try codec(operation.name, service)
+        let request = signed(codec.request(input.shapeValue), service)
         let response = try await HTTPClient(endpoint: endpoint).send(request, timeout: timeout)
         guard response.status < 400 else { throw refusal(response, operation.name) }
         return Output(codec.output(response))
     }
 
-    private func refusal(_ response: WireResponse, _ operation: String) -> CommandFailure {
+    func codec(_ operation: String, _ service: ServiceModel) throws(CommandFailure) -> ClientCodec {
+        guard let model = service.operation(operation) else {
+            throw CommandFailure(.local, "\(service.id) has no operation \(operation)")
+        }
+        return ClientCodec(service: service, operation: model)
+    }
+
+    func signed(_ request: WireRequest, _ service: ServiceModel) -> WireRequest {
+        var request = request
+        request.headers.add("Host", endpoint.authority)
+        request.headers.add("User-Agent", "apus")
+        SigV4.sign(
+            &request, by: credentials.signing, region: region.name, service: service.signingName, at: SystemTime().wall)
+        return request
+    }
+
+    func refusal(_ response: WireResponse, _ operation: String) -> CommandFailure {
         let body = try? JSON(parsing: response.body)
         let word = response.headers["x-amzn-errortype"] ?? body?["__type"]?.string ?? body?["code"]?.string
         guard let word else {

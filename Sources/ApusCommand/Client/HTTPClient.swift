@@ -1,5 +1,5 @@
 package import ApusWire
-import NIOCore
+package import NIOCore
 import NIOHTTP1
 import NIOPosix
 
@@ -9,11 +9,14 @@ package struct HTTPClient: Sendable {
 
     package init(endpoint: Endpoint) { self.endpoint = endpoint }
 
+    /// - Parameter onBody: takes the body of an answer that is no error as it comes; the response has none then.
     /// - Throws: `.unreachable`, with what to do about it.
-    package func send(_ request: WireRequest, timeout: Duration) async throws(CommandFailure) -> WireResponse {
+    package func send(
+        _ request: WireRequest, timeout: Duration, onBody: (@Sendable (ByteBuffer) -> Void)? = nil
+    ) async throws(CommandFailure) -> WireResponse {
         let result: Result<WireResponse, CommandFailure>
         result = await withTaskGroup(of: Result<WireResponse, CommandFailure>?.self) { group in
-            group.addTask { await exchange(request) }
+            group.addTask { await exchange(request, onBody) }
             group.addTask {
                 // Cancelled as soon as the answer is there.
                 guard (try? await Task.sleep(for: timeout)) != nil else { return nil }
@@ -26,14 +29,16 @@ package struct HTTPClient: Sendable {
         return try result.get()
     }
 
-    private func exchange(_ request: WireRequest) async -> Result<WireResponse, CommandFailure> {
+    private func exchange(
+        _ request: WireRequest, _ onBody: (@Sendable (ByteBuffer) -> Void)?
+    ) async -> Result<WireResponse, CommandFailure> {
         do {
             let connection = try await connect()
             let response = try await connection.executeThenClose { inbound, outbound in
                 // At once: the server may answer and close as soon as it has the last byte.
                 try await outbound.write(
                     contentsOf: [.head(head(request)), .body(.byteBuffer(request.body)), .end(nil)])
-                return try await read(inbound)
+                return try await read(inbound, onBody)
             }
             guard let response else {
                 return .failure(
@@ -72,14 +77,21 @@ package struct HTTPClient: Sendable {
     }
 
     /// - Returns: nil when the connection ended before the answer did.
-    private func read(_ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>) async throws -> WireResponse? {
+    private func read(
+        _ inbound: NIOAsyncChannelInboundStream<HTTPClientResponsePart>, _ onBody: (@Sendable (ByteBuffer) -> Void)?
+    ) async throws -> WireResponse? {
         var response: WireResponse?
         for try await part in inbound {
             switch part {
             case .head(let head):
                 let fields = head.headers.map { (name: $0.name, value: $0.value) }
                 response = WireResponse(status: Int(head.status.code), headers: WireHeaders(fields))
-            case .body(var bytes): response?.body.writeBuffer(&bytes)
+            case .body(var bytes):
+                if let onBody, let response, response.status < 300 {
+                    onBody(bytes)
+                } else {
+                    response?.body.writeBuffer(&bytes)
+                }
             case .end: return response
             }
         }

@@ -10,9 +10,12 @@ package enum SettingKey: String, CaseIterable, Sendable {
     case eventLoops = "event-loops"
     case runtimes
     case runtimeMap = "runtime-map"
+    case imageFolder = "image-folder"
     case interpreters
     case idleTimeout = "idle-timeout"
     case concurrency
+    case streamBandwidth = "stream-bandwidth"
+    case functionURLDomain = "function-url-domain"
     case logLevel = "log-level"
 
     package var variable: String {

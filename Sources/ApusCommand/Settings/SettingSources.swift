@@ -27,6 +27,9 @@ package struct SettingSources: Sendable {
         return "\(environment["HOME"].nonEmpty ?? "/tmp")/.local/share/apus"
     }
 
+    /// Without root, isolation needs a user namespace.
+    var defaultDriver: String { isRoot ? "linux" : "userns" }
+
     /// Half of the processors: functions need the others.
     var defaultEventLoops: Int { max(1, processors / 2) }
 }

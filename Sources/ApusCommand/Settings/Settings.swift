@@ -12,8 +12,17 @@ package struct Settings: Sendable {
     package var runtimes: String?
     package var runtimeMap: [String: String]
     package var interpreters: [String: String]
+
+    /// Folders that container images may be taken from.
+    package var imageFolders: [String]
     package var idleTimeout: Duration
     package var concurrency: Int
+
+    /// Bytes a second of a streamed answer behind its first 6 MiB; 0 for as many as there are.
+    package var streamBandwidth: Int
+
+    /// Where function URLs lead.
+    package var functionURLAddress: FunctionURLAddress
     package var logLevel: String
 
     /// Each setting as text, and whence, in the order of ``SettingKey``.
@@ -21,7 +30,7 @@ package struct Settings: Sendable {
 
     package var credentialsFile: String { "\(data)/credentials" }
 
-    package static let drivers = ["linux", "process"]
+    package static let drivers = ["linux", "userns", "process"]
     package static let logLevels = ["trace", "debug", "info", "notice", "warning", "error", "critical"]
 
     /// - Throws: a failure that names the setting, its origin and what is allowed.
@@ -30,7 +39,9 @@ package struct Settings: Sendable {
         data = try reader.path(.data) ?? sources.defaultData
         listen = try reader.value(.listen, "127.0.0.1:4566", "HOST:PORT") { ListenAddress($0) }
         isDevelopment = try reader.value(.dev, "false", "true or false", SettingReader.flag)
-        driver = try reader.value(.driver, "linux", "linux or process") { Self.drivers.contains($0) ? $0 : nil }
+        driver = try reader.value(.driver, sources.defaultDriver, "linux, userns or process") {
+            Self.drivers.contains($0) ? $0 : nil
+        }
         account = try reader.value(.account, AccountID.standard.digits, "twelve digits") { AccountID($0) }
         region = try reader.value(.region, Region.standard.name, "a region such as us-east-1") { Region(checking: $0) }
         eventLoops = try reader.value(.eventLoops, String(sources.defaultEventLoops), "a number from 1 to 256") {
@@ -39,12 +50,24 @@ package struct Settings: Sendable {
         runtimes = try reader.path(.runtimes)
         runtimeMap = try reader.map(.runtimeMap)
         interpreters = try reader.map(.interpreters)
+        imageFolders = try reader.value(.imageFolder, "", "absolute folders, with colons between them") {
+            let folders = $0.split(separator: ":").map(String.init)
+            return folders.allSatisfy { $0.hasPrefix("/") } ? folders : nil
+        }
         idleTimeout = try reader.value(.idleTimeout, "10m", "a duration such as 90s, 10m or 1h") {
             DurationText.parse($0).flatMap { $0 >= .seconds(1) ? $0 : nil }
         }
         concurrency = try reader.value(.concurrency, "1000", "a number from 1 to 1000000") {
             Int($0).flatMap { (1...1_000_000).contains($0) ? $0 : nil }
         }
+        streamBandwidth = try reader.value(
+            .streamBandwidth, "2097152", "bytes a second from 32768 to 67108864, or 0 for no limit"
+        ) {
+            Int($0).flatMap { $0 == 0 || (32_768...67_108_864).contains($0) ? $0 : nil }
+        }
+        functionURLAddress = try reader.value(
+            .functionURLDomain, "localhost", "a domain such as fn.example.com or https://fn.example.com"
+        ) { FunctionURLAddress($0) }
         logLevel = try reader.value(.logLevel, "notice", "one of \(Self.logLevels.joined(separator: ", "))") {
             Self.logLevels.contains($0) ? $0 : nil
         }

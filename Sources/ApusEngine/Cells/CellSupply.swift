@@ -27,6 +27,10 @@ package final class CellSupply: Sendable {
         var demand: CellDemand
         /// Boots have failed; until when none is tried.
         var pausedUntil = Duration.zero
+        var lastUse: Duration
+
+        /// One of several for the same runtime.
+        var isSized: Bool { bundle.stock != bundle.id }
     }
 
     fileprivate struct Guarded: Sendable {
@@ -39,6 +43,11 @@ package final class CellSupply: Sendable {
 
     /// After a boot that failed.
     private static let pause = Duration.seconds(5)
+
+    /// Stocks for single memory sizes, of which there may be thousands: so many are kept, and only one that was not asked for in
+    /// this time gives way to another.
+    fileprivate static let sizedStocks = 4
+    fileprivate static let tenure = Duration.seconds(60)
 
     /// Where one environment was started, others may follow.
     fileprivate static let quiet = Duration.milliseconds(200)
@@ -64,27 +73,35 @@ package final class CellSupply: Sendable {
     /// Functions of the runtime exist: cells of it are worth having.
     func want(_ bundle: RuntimeBundle) {
         guard driver.makesCells, let kind = bundle.cell else { return }
-        state.withLock { guarded in
-            if guarded.stocks[bundle.id] == nil {
-                guarded.stocks[bundle.id] = Stock(
-                    bundle: bundle, isForked: kind == .forked, demand: CellDemand(least: least))
-            }
+        let now = time.monotonic
+        let dropped: [any Sandbox] = state.withLock { guarded in
+            guard guarded.stocks[bundle.stock] == nil else { return [] }
+            var stock = Stock(
+                bundle: bundle, isForked: kind == .forked, demand: CellDemand(least: least), lastUse: now)
+            if stock.isSized { stock.demand = CellDemand(least: max(1, least / 8)) }
+            return guarded.add(stock, now: now)
         }
-        refill(bundle.id)
+        for cell in dropped { close(cell) }
+        refill(bundle.stock)
     }
 
     /// - Returns: a waiting process, or nil when the runtime has to be started directly.
     func take(_ bundle: RuntimeBundle) async -> (cell: any Sandbox, path: StartPath)? {
         let now = time.monotonic
         let (ready, zygote): ((any Sandbox)?, (any Sandbox)?) = state.withLock { guarded in
-            guard let stock = guarded.stocks[bundle.id], now >= stock.pausedUntil else { return (nil, nil) }
-            guarded.stocks[bundle.id]!.demand.take()
-            if let cell = guarded.stocks[bundle.id]!.ready.popLast() { return (cell, nil) }
-            if case .ready(let zygote) = guarded.stocks[bundle.id]!.zygote { return (nil, zygote) }
+            guard let stock = guarded.stocks[bundle.stock], now >= stock.pausedUntil else { return (nil, nil) }
+            guarded.stocks[bundle.stock]!.lastUse = now
+            guarded.stocks[bundle.stock]!.demand.take()
+            if let cell = guarded.stocks[bundle.stock]!.ready.popLast() { return (cell, nil) }
+            if case .ready(let zygote) = guarded.stocks[bundle.stock]!.zygote { return (nil, zygote) }
             return (nil, nil)
         }
         if let ready { return (ready, .cell) }
-        guard let zygote else { return nil }
+        guard let zygote else {
+            // The next one of its size may find a stock.
+            want(bundle)
+            return nil
+        }
         do throws(SandboxError) {
             return (try await fork(zygote, as: ids.next().description), .zygote)
         } catch {
@@ -107,9 +124,9 @@ package final class CellSupply: Sendable {
     func spoiled(_ bundle: RuntimeBundle) {
         let until = time.monotonic + Self.pause
         let others: [any Sandbox] = state.withLock { guarded in
-            defer { guarded.stocks[bundle.id]?.ready = [] }
-            guarded.stocks[bundle.id]?.pausedUntil = until
-            return guarded.stocks[bundle.id]?.ready ?? []
+            defer { guarded.stocks[bundle.stock]?.ready = [] }
+            guarded.stocks[bundle.stock]?.pausedUntil = until
+            return guarded.stocks[bundle.stock]?.ready ?? []
         }
         for cell in others { close(cell) }
     }
@@ -208,18 +225,18 @@ package final class CellSupply: Sendable {
             return
         }
         let isTaken = state.withLock { guarded in
-            guarded.stocks[bundle.id]?.booting -= 1
-            guard !guarded.isClosed, !guarded.isSqueezed else { return false }
-            guarded.stocks[bundle.id]?.ready.append(cell)
+            guarded.stocks[bundle.stock]?.booting -= 1
+            guard !guarded.isClosed, !guarded.isSqueezed, guarded.stocks[bundle.stock] != nil else { return false }
+            guarded.stocks[bundle.stock]!.ready.append(cell)
             return true
         }
         guard isTaken else { return await cell.close() }
         // Ends with the cell's process, whoever has it by then.
         Task {
             _ = await cell.waitForExit()
-            if state.withLock({ $0.remove(cell, from: bundle.id) }) {
+            if state.withLock({ $0.remove(cell, from: bundle.stock) }) {
                 await cell.close()
-                refill(bundle.id)
+                refill(bundle.stock)
             }
         }
     }
@@ -227,8 +244,8 @@ package final class CellSupply: Sendable {
     private func failed(_ bundle: RuntimeBundle, _ error: SandboxError) {
         let until = time.monotonic + Self.pause
         let isClosed = state.withLock { guarded in
-            guarded.stocks[bundle.id]?.booting -= 1
-            guarded.stocks[bundle.id]?.pausedUntil = until
+            guarded.stocks[bundle.stock]?.booting -= 1
+            guarded.stocks[bundle.stock]?.pausedUntil = until
             return guarded.isClosed
         }
         if !isClosed {
@@ -242,13 +259,13 @@ package final class CellSupply: Sendable {
             sandbox = try await boot(bundle, as: ids.next().description)
         } catch {
             let until = time.monotonic + Self.pause
-            state.withLock { $0.stocks[bundle.id]?.zygote = .failed(until: until) }
+            state.withLock { $0.stocks[bundle.stock]?.zygote = .failed(until: until) }
             logger.warning("no zygote could be made", metadata: ["runtime": "\(bundle.id)", "error": "\(error)"])
             return
         }
         let isKept = state.withLock { guarded in
             guard !guarded.isClosed else { return false }
-            guarded.stocks[bundle.id]?.zygote = .ready(sandbox)
+            guarded.stocks[bundle.stock]?.zygote = .ready(sandbox)
             return true
         }
         guard isKept else { return await sandbox.close() }
@@ -256,11 +273,11 @@ package final class CellSupply: Sendable {
         Task {
             _ = await sandbox.waitForExit()
             let isClosed = state.withLock { guarded in
-                if !guarded.isClosed { guarded.stocks[bundle.id]?.zygote = .none }
+                if !guarded.isClosed { guarded.stocks[bundle.stock]?.zygote = .none }
                 return guarded.isClosed
             }
             await sandbox.close()
-            if !isClosed { refill(bundle.id) }
+            if !isClosed { refill(bundle.stock) }
         }
     }
 
@@ -271,6 +288,22 @@ package final class CellSupply: Sendable {
 }
 
 extension CellSupply.Guarded {
+    /// - Returns: the cells of the stock that gave way.
+    fileprivate mutating func add(_ stock: CellSupply.Stock, now: Duration) -> [any Sandbox] {
+        let sized = stocks.filter(\.value.isSized)
+        guard stock.isSized, sized.count >= CellSupply.sizedStocks else {
+            stocks[stock.bundle.stock] = stock
+            return []
+        }
+        // One whose cell is about to come would get it without a place for it.
+        guard let oldest = sized.filter({ $0.value.booting == 0 }).min(by: { $0.value.lastUse < $1.value.lastUse }),
+            now - oldest.value.lastUse >= CellSupply.tenure
+        else { return [] }
+        stocks[oldest.key] = nil
+        stocks[stock.bundle.stock] = stock
+        return oldest.value.ready
+    }
+
     /// What to make next, which then counts as being made.
     fileprivate mutating func nextStep(_ id: String, now: Duration) -> CellSupply.Step? {
         guard !isClosed, !isSqueezed, starts == 0, var stock = stocks[id], now >= stock.pausedUntil else { return nil }
@@ -291,6 +324,8 @@ extension CellSupply.Guarded {
             }
         }
         guard stock.ready.count + stock.booting < stock.demand.target, stock.booting == 0 else { return nil }
+        // They are all of one runtime, which is slow to boot.
+        guard !stock.isSized || !stocks.values.contains(where: { $0.isSized && $0.booting > 0 }) else { return nil }
         stock.booting += 1
         return .boot(stock.bundle)
     }

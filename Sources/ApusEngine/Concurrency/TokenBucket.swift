@@ -21,4 +21,12 @@ package struct TokenBucket: Equatable, Sendable {
         fullAt = after
         return true
     }
+
+    /// Takes tokens whether there are any or not.
+    ///
+    /// - Returns: how long it takes until the debt is paid off.
+    package mutating func charge(_ count: Int, now: Duration) -> Duration {
+        fullAt = max(fullAt, now) + interval * count
+        return max(.zero, fullAt - now - timeToFill)
+    }
 }

@@ -17,23 +17,31 @@ final class Environment: RuntimeAPIDelegate {
     /// How long the init or the restore took, until somebody has asked.
     private var startDuration: Duration?
     private let revision: Revision
-    private let services: EnvironmentServices
+    let services: EnvironmentServices
 
     /// Each holds the other until the environment has been taken down.
-    private let owner: any EnvironmentOwner
+    let owner: any EnvironmentOwner
 
-    private var state: EnvironmentState
-    private let server: RuntimeAPIServer
-    private let log: EnvironmentLog
+    var state: EnvironmentState
+    let server: RuntimeAPIServer
+    let log: EnvironmentLog
     private let logStream: String
     private let credentials: ExecutionCredentials
     private let version: String
-    private var lines: PlatformLines { log.lines }
-    private var sandbox: (any Sandbox)?
-    private var tree: CodeTree?
+    private(set) var sandbox: (any Sandbox)?
+    private var files: FunctionFiles?
     private var bundle: RuntimeBundle?
     private var platformListener: (any Channel)?
-    private var lastExit: SandboxExit?
+    var lastExit: SandboxExit?
+
+    /// The extension for which the environment could not go on, the last time.
+    var extensionFailure: ExtensionFailure?
+
+    /// The process that the sandbox was told to run.
+    private(set) var isProgramAlive = false
+
+    /// While the extensions are given time to end.
+    var shutdown: Shutdown?
     /// Counts runtime processes, so that the end of an earlier one is not taken for the end of this one.
     private var process = 0
     private var isFrozen = false
@@ -44,8 +52,13 @@ final class Environment: RuntimeAPIDelegate {
     private var invocation: AdmittedInvocation?
     private var initReport: RuntimeErrorReport?
     private var outcome: RuntimeOutcome?
-    private let timer: DeadlineTimer
+
+    /// The answer of the current invocation, once it has begun and if its caller takes it as it comes.
+    private var stream: ResponseStream?
+    private var streamBegan: Duration?
+    let timer: DeadlineTimer
     private var began = Duration.zero
+    private var delivered = Timestamp(nanoseconds: 0)
     /// Until the first report has told of it.
     private var unreportedStart: Duration?
     private var isRestarting = false
@@ -70,12 +83,17 @@ final class Environment: RuntimeAPIDelegate {
             destination: LogDestination(
                 scope: revision.function.scope, group: revision.logging.group, stream: logStream),
             lines: PlatformLines(
-                revision: revision, runtimeVersion: revision.runtime, initializationType: origin.initializationType),
+                revision: revision, runtimeVersion: revision.runtime, initializationType: origin.initializationType,
+                instance: logStream),
             time: services.time)
         credentials = services.credentials.issue(
             role: revision.role, function: revision.function, environment: id.description)
         server = RuntimeAPIServer(eventLoop: eventLoop)
         server.delegate = self
+        server.extensionsDelegate = self
+        server.function = FunctionDescription(
+            name: revision.function.name, version: version, handler: revision.handler,
+            account: revision.function.scope.account.description)
     }
 
     // MARK: Start
@@ -95,7 +113,7 @@ final class Environment: RuntimeAPIDelegate {
     }
 
     private func launched(_ launched: EnvironmentServices.Launched) {
-        tree = launched.tree
+        files = launched.files
         guard state.phase != .closed else {
             release(launched.sandbox)
             return
@@ -104,9 +122,11 @@ final class Environment: RuntimeAPIDelegate {
         path = launched.path
         log.lines = PlatformLines(
             revision: revision, runtimeVersion: launched.bundle.version,
-            initializationType: origin.initializationType)
+            initializationType: origin.initializationType, instance: logStream)
+        server.expect(launched.extensions)
         adopt(launched.sandbox)
         perform(state.launched())
+        expectExtensions()
         if let specification = launched.specification { specialize(launched.sandbox, specification) }
     }
 
@@ -173,6 +193,7 @@ final class Environment: RuntimeAPIDelegate {
 
     private func watch(_ sandbox: any Sandbox) {
         process += 1
+        isProgramAlive = true
         let (box, number) = (NIOLoopBound(self, eventLoop: eventLoop), process)
         // Ends with the runtime process, which the environment's end includes.
         eventLoop.makeFutureWithTask { await sandbox.waitForExit() }.whenSuccess { exit in
@@ -182,8 +203,11 @@ final class Environment: RuntimeAPIDelegate {
 
     private func exited(_ exit: SandboxExit, process number: Int) {
         guard number == process else { return }
-        lastExit = exit
+        isProgramAlive = false
         log.drain()
+        if let shutdown, !exit.isLost { return shutdown.sandboxEnded() }
+        lastExit = exit
+        if let line = bundle?.image?.launchErrorLine(exit.cause) { log.platform(line) }
         perform(exit.isLost ? state.sandboxLost() : state.runtimeEnded())
     }
 
@@ -197,10 +221,7 @@ final class Environment: RuntimeAPIDelegate {
         initReport = nil
         lastExit = nil
         began = services.time.monotonic
-        if isFrozen {
-            sandbox?.thaw()
-            isFrozen = false
-        }
+        thaw()
         if request.wantsLogTail { log.beginTail() }
         timer.set(in: revision.timeout) { [unowned self, id = request.id] in
             log.drain()
@@ -226,7 +247,15 @@ final class Environment: RuntimeAPIDelegate {
         guard state.phase == .idle, !isFrozen else { return }
         log.drain()
         sandbox?.freeze()
+        log.telemetry?.freeze()
         isFrozen = true
+    }
+
+    func thaw() {
+        guard isFrozen else { return }
+        sandbox?.thaw()
+        log.telemetry?.thaw()
+        isFrozen = false
     }
 
     func close() { perform(state.close()) }
@@ -254,6 +283,18 @@ final class Environment: RuntimeAPIDelegate {
 
     func runtimeAwaitsRestore() { perform(state.runtimeAwaitsRestore()) }
 
+    func runtimeBeganStream(to id: RequestID, contentType: String) {
+        guard let request = invocation?.request, request.id == id, let receiver = request.receiver else { return }
+        let stream = ResponseStream(
+            to: receiver, limits: services.streams, time: services.time, on: eventLoop
+        ) { [weak server] in server?.setStreamReading($0) }
+        self.stream = stream
+        streamBegan = services.time.monotonic
+        stream.begin(ResponseHead(contentType: contentType, executedVersion: version))
+    }
+
+    func runtimeStreamed(_ part: ByteBuffer) { stream?.take(part) }
+
     func runtimeResponded(to id: RequestID, _ outcome: RuntimeOutcome) {
         self.outcome = outcome
         perform(state.runtimeResponded(to: id))
@@ -269,7 +310,7 @@ final class Environment: RuntimeAPIDelegate {
 
     // MARK: Actions
 
-    private func perform(_ actions: [EnvironmentState.Action]) {
+    func perform(_ actions: [EnvironmentState.Action]) {
         for action in actions {
             switch action {
             case .beginInit: beginInit()
@@ -279,6 +320,7 @@ final class Environment: RuntimeAPIDelegate {
             case .complete: complete()
             case .fail(let failure, let wasDelivered): fail(failure, wasDelivered: wasDelivered)
             case .putBack: putBack()
+            case .shutDown(let reason): shutDown(reason)
             case .kill: sandbox?.kill()
             case .restart: restart()
             case .offer: offer()
@@ -291,8 +333,7 @@ final class Environment: RuntimeAPIDelegate {
 
     private func beginInit() {
         began = services.time.monotonic
-        let now = services.time.wall
-        log.platform(isRestored ? lines.restoreStart(at: now) : lines.initStart(at: now))
+        log.emit(isRestored ? .restoreStart : .initStart(.`init`))
         timer.set(in: initTimeout) { [unowned self] in
             log.drain()
             perform(state.initTimedOut())
@@ -313,13 +354,8 @@ final class Environment: RuntimeAPIDelegate {
         let duration = services.time.monotonic - began
         startDuration = duration
         unreportedStart = duration
-        let now = services.time.wall
-        switch origin {
-        case .demand: break
-        case .provisioned, .template:
-            log.platform(lines.initReport(duration, phase: "init", status: nil, errorType: nil, at: now))
-        case .restored: log.platform(lines.restoreReport(duration, status: nil, errorType: nil, at: now))
-        }
+        logExtensions()
+        log.tellOfInit(.`init`, isRestored: isRestored, duration, .success)
         // A template works for its forks only, and somebody waits then.
         if !isTemplate { sandbox?.setCPU(millicores: revision.memory.millicores) }
     }
@@ -327,29 +363,29 @@ final class Environment: RuntimeAPIDelegate {
     private func reportInit(_ failure: EnvironmentState.Failure) {
         timer.clear()
         let duration = services.time.monotonic - began
-        let (status, type) = status(of: failure)
-        let now = services.time.wall
-        log.platform(
-            isRestored
-                ? lines.restoreReport(duration, status: status, errorType: type, at: now)
-                : lines.initReport(duration, phase: "init", status: status, errorType: type, at: now))
+        logExtensions()
+        log.tellOfInit(.`init`, isRestored: isRestored, duration, outcome(of: failure))
     }
 
     private func deliver() {
         guard let invocation = invocation?.request else { return }
         let now = services.time.wall
-        log.start(invocation.id, at: now)
         var remaining = revision.timeout
         if isRestarting {
             sandbox?.setCPU(millicores: revision.memory.millicores)
-            remaining = max(.zero, remaining - (services.time.monotonic - began))
+            let spent = services.time.monotonic - began
+            logExtensions()
+            log.tellOfInit(.invoke, isRestored: false, spent, .success)
+            remaining = max(.zero, remaining - spent)
         }
+        log.emit(invocation.started, at: now)
+        delivered = now
         isRestarting = false
         let event = RuntimeInvocation(
             requestID: invocation.id, deadline: now + remaining,
             invokedFunctionARN: invocation.invokedFunctionARN, traceID: invocation.traceID,
             clientContext: invocation.clientContext, cognitoIdentity: invocation.cognitoIdentity,
-            payload: invocation.payload)
+            payload: invocation.payload, streamLimit: invocation.receiver == nil ? nil : services.streams.size)
         if !server.deliver(event) {
             // The runtime let go of its connection after it had asked for an event.
             sandbox?.kill()
@@ -360,11 +396,12 @@ final class Environment: RuntimeAPIDelegate {
         log.drain()
         owner.answered(self)
         switch outcome {
-        case .success(let body): finish(.success(body), .success)
+        case .success(let body, let contentType): finish(.success(body), .success, contentType: contentType)
         // An error of the function's own is an answer; the report has a status only for what went wrong around it.
-        case .failure(let report): finish(.functionError(report.body), .success)
-        case .unusable(let report): finish(.functionError(report.body), .error(type: report.type))
-        case nil: finish(.functionError(ByteBuffer()), .error(type: "Runtime.Unknown"))
+        case .failure(let report):
+            finish(.functionError(report.body), .success, errorType: stream == nil ? nil : report.type)
+        case .unusable(let report): fail(report.type, report.body)
+        case nil: fail("Runtime.Unknown", ByteBuffer())
         }
     }
 
@@ -372,45 +409,67 @@ final class Environment: RuntimeAPIDelegate {
     private func fail(_ failure: EnvironmentState.Failure, wasDelivered: Bool) {
         guard let invocation = invocation?.request else { return }
         if !wasDelivered {
-            let (status, type) = status(of: failure)
-            let (duration, now) = (services.time.monotonic - began, services.time.wall)
-            log.platform(lines.initReport(duration, phase: "invoke", status: status, errorType: type, at: now))
-            log.start(invocation.id, at: now)
+            logExtensions()
+            log.tellOfInit(.invoke, isRestored: false, services.time.monotonic - began, outcome(of: failure))
+            log.emit(invocation.started)
         }
         switch failure {
         case .timedOut:
-            log.platform(lines.timedOut(invocation.id, at: services.time.wall))
-            finish(.functionError(FailurePayload.timedOut(invocation.id, timeout: revision.timeout)), .timeout)
+            log.emit(.fault(.timedOut(invocation.id)))
+            finish(
+                .functionError(FailurePayload.timedOut(invocation.id, timeout: revision.timeout)), .timeout,
+                errorType: "Sandbox.Timedout")
         case .exited:
             let type = FailurePayload.errorType(lastExit)
-            let (reason, clientType) = (FailurePayload.reason(lastExit), FailurePayload.clientType(lastExit))
-            log.platform(lines.exited(invocation.id, reason: reason, type: clientType))
-            finish(.functionError(FailurePayload.exited(invocation.id, lastExit)), .error(type: type))
+            let image = bundle?.image
+            let (reason, clientType) = (FailurePayload.reason(lastExit, of: image), FailurePayload.clientType(lastExit))
+            log.emit(.fault(.exited(invocation.id, reason: reason, type: clientType)))
+            finish(
+                .functionError(FailurePayload.exited(invocation.id, lastExit, of: image)), .error(type: type),
+                errorType: clientType)
         case .initFailed:
-            let body = initReport?.body ?? FailurePayload.exited(invocation.id, nil)
-            finish(.functionError(body), .error(type: initReport?.type ?? "Runtime.Unknown"))
+            fail(initReport?.type ?? "Runtime.Unknown", initReport?.body ?? FailurePayload.exited(invocation.id, nil))
+        case .extensionFailed:
+            guard let extensionFailure else { return }
+            let reason = FailurePayload.reason(extensionFailure)
+            log.emit(.fault(.exited(invocation.id, reason: reason, type: extensionFailure.type)))
+            fail(extensionFailure.type, FailurePayload.failed(invocation.id, extensionFailure))
         }
     }
 
+    private func fail(_ type: String, _ body: ByteBuffer) {
+        finish(.functionError(body), .error(type: type), errorType: type)
+    }
+
     /// Answers the caller, then writes the end of the invocation's log.
-    private func finish(_ outcome: InvocationResult.Outcome, _ status: PlatformLines.Report.Status) {
+    private func finish(
+        _ outcome: InvocationResult.Outcome, _ status: TelemetryEvent.Outcome, contentType: String? = nil,
+        errorType: String? = nil
+    ) {
         guard let admitted = invocation else { return }
         let request = admitted.request
         invocation = nil
         self.outcome = nil
+        let producedBytes = stream?.end() ?? outcome.producedBytes
+        stream = nil
         let duration = services.time.monotonic - began
         admitted.ended(after: duration, failed: outcome.isFunctionError)
-        var result = InvocationResult(outcome: outcome, executedVersion: version)
+        var result = InvocationResult(
+            outcome: outcome, executedVersion: version, contentType: contentType, errorType: errorType)
         // Who waits for nothing but the answer has it first.
         let isUrgent = request.isSynchronous && !request.wantsLogTail
         if isUrgent { request.completion(result) }
         let start = unreportedStart
         unreportedStart = nil
-        log.end(
-            PlatformLines.Report(
-                id: request.id, duration: duration, initDuration: isRestored ? nil : start,
-                restoreDuration: isRestored ? start : nil, peakMemory: sandbox?.peakMemory() ?? 0, status: status),
-            at: services.time.wall)
+        let now = services.time.wall
+        log.emit(runtimeDone(request, producedBytes, status, duration), at: now)
+        log.emit(.end(request.id), at: now)
+        log.emit(
+            .report(
+                TelemetryEvent.Report(
+                    id: request.id, duration: duration, initDuration: isRestored ? nil : start,
+                    restoreDuration: isRestored ? start : nil, peakMemory: sandbox?.peakMemory() ?? 0,
+                    outcome: status, tracing: request.traceID)), at: now)
         guard !isUrgent else { return }
         if request.wantsLogTail { result.logTail = log.endTail() }
         // An event that was accepted is done when its log is on disk, and so its log has to be on its way.
@@ -433,17 +492,18 @@ final class Environment: RuntimeAPIDelegate {
     }
 
     private func offerTemplate() {
-        guard let bundle, let tree, let sandbox else { return }
+        guard let bundle, let files, let sandbox else { return }
         owner.templateReady(
-            self, Template(bundle: bundle, tree: tree, sandbox: sandbox, driver: services.driver))
+            self, Template(bundle: bundle, files: files, sandbox: sandbox, driver: services.driver))
     }
 
     private func giveUp(_ failure: EnvironmentState.Failure) {
-        let (_, type) = status(of: failure)
+        let type = outcome(of: failure).errorType
         let message =
             switch failure {
             case .timedOut: "the init took longer than \(FailurePayload.seconds(initTimeout)) seconds"
-            case .exited: FailurePayload.reason(lastExit)
+            case .exited: FailurePayload.reason(lastExit, of: bundle?.image)
+            case .extensionFailed: extensionFailure.map(FailurePayload.reason) ?? ""
             case .initFailed:
                 initReport.map { String(buffer: $0.body) } ?? "the process could not be made the function's"
             }
@@ -460,6 +520,8 @@ final class Environment: RuntimeAPIDelegate {
         guard let sandbox else { return }
         process += 1
         isRestarting = true
+        log.acceptSubscriptions()
+        log.emit(.initStart(.invoke))
         // Booting is not the function's work, here as in init.
         sandbox.setCPU(millicores: 0)
         let box = NIOLoopBound(self, eventLoop: eventLoop)
@@ -479,6 +541,7 @@ final class Environment: RuntimeAPIDelegate {
     private func restarted() {
         guard let sandbox, state.phase != .closed else { return }
         watch(sandbox)
+        expectExtensions()
     }
 
     private func restartFailed(_ error: any Error) {
@@ -492,6 +555,7 @@ final class Environment: RuntimeAPIDelegate {
     }
 
     private func dismantle() {
+        shutdown?.sandboxEnded()
         timer.cancel()
         process += 1
         server.close()
@@ -500,13 +564,13 @@ final class Environment: RuntimeAPIDelegate {
         services.credentials.revoke(credentials)
         if let sandbox { release(sandbox) }
         sandbox = nil
-        tree = nil
+        files = nil
     }
 
     private func release(_ sandbox: any Sandbox) {
-        // The code's directory has to outlive the sandbox that has it mounted.
-        let tree = self.tree
-        owner.track(eventLoop.makeFutureWithTask { await sandbox.close() }.map { _ = tree })
+        // Their directories have to outlive the sandbox that has them mounted.
+        let files = self.files
+        owner.track(eventLoop.makeFutureWithTask { await sandbox.close() }.map { _ = files })
     }
 
     // MARK: Words
@@ -519,11 +583,27 @@ final class Environment: RuntimeAPIDelegate {
         if case .restored = origin { true } else { false }
     }
 
-    private func status(of failure: EnvironmentState.Failure) -> (status: String, type: String?) {
+    private func outcome(of failure: EnvironmentState.Failure) -> TelemetryEvent.Outcome {
         switch failure {
-        case .timedOut: ("timeout", nil)
-        case .exited: ("error", FailurePayload.errorType(lastExit))
-        case .initFailed: ("error", initReport?.type ?? "Runtime.Unknown")
+        case .timedOut: .timeout
+        case .exited: .error(type: FailurePayload.errorType(lastExit))
+        case .initFailed: .error(type: initReport?.type ?? "Runtime.Unknown")
+        case .extensionFailed: .error(type: extensionFailure?.type ?? "Extension.Crash")
         }
+    }
+
+    private func runtimeDone(
+        _ request: InvocationRequest, _ producedBytes: Int, _ outcome: TelemetryEvent.Outcome, _ duration: Duration
+    ) -> TelemetryEvent {
+        // Answers that are not streamed come at once.
+        let streaming = streamBegan.map { began + duration - $0 }
+        streamBegan = nil
+        let latency = duration - (streaming ?? .zero)
+        return .runtimeDone(
+            TelemetryEvent.RuntimeDone(
+                id: request.id, outcome: outcome, duration: duration, producedBytes: producedBytes,
+                responseLatency: outcome == .success ? .init(start: delivered, duration: latency) : nil,
+                responseDuration: streaming.map { .init(start: delivered + latency, duration: $0) },
+                tracing: request.traceID))
     }
 }

@@ -10,6 +10,7 @@ struct EnvironmentServices: Sendable {
     var cells: CellSupply
     var runtimes: any RuntimeDirectory
     var code: any CodeSource
+    var images: any ImageSource
     var credentials: any ExecutionCredentialIssuer
     var log: any LogWriter
     var time: any TimeSource
@@ -18,6 +19,10 @@ struct EnvironmentServices: Sendable {
 
     /// The longest that a runtime may take to ask for its first event, or to be restored.
     var initTimeout: Duration
+
+    var shutdown: ShutdownTime
+
+    var streams: StreamLimits
 
     /// Serves a listening socket that leads to the platform's own API.
     var servePlatformAPI: @Sendable (Int32, any EventLoop) -> EventLoopFuture<any Channel>
@@ -28,12 +33,15 @@ struct EnvironmentServices: Sendable {
     /// A sandbox with a process in it, and what must be kept as long as it is there.
     struct Launched: Sendable {
         var bundle: RuntimeBundle
-        var tree: CodeTree
+        var files: FunctionFiles
         var sandbox: any Sandbox
         var path: StartPath
 
         /// What makes the waiting process the function's; nil when the function was started directly.
         var specification: SandboxSpecification?
+
+        /// The names of external extensions.
+        var extensions: [String] = []
     }
 
     /// Finds the runtime, checks the code, and finds a process for both in the quickest way there is: a fork of the template, a cell
@@ -44,27 +52,52 @@ struct EnvironmentServices: Sendable {
     ) async throws -> Launched {
         cells.startBegan()
         defer { cells.startEnded() }
-        let (bundle, tree) = try await ingredients(revision, origin)
+        let (bundle, files) = try await ingredients(revision, origin)
         var specification = SandboxSpecification(
-            id: id.description, code: tree.path, mounts: bundle.mounts, arguments: bundle.arguments,
+            id: id.description, code: files.image == nil ? files.code.path : "",
+            mounts: bundle.mounts + files.layerMounts,
+            arguments: bundle.wrapped(bundle.arguments(with: files), for: revision),
             variables: EnvironmentVariables.make(
                 revision, bundle: bundle, initializationType: origin.initializationType, logStream: logStream,
                 credentials: credentials),
             // Init may use whole cores; the function's share is set when it is over.
             memory: revision.memory, millicores: 0, temporaryBytes: revision.temporarySpace.bytes)
+        specification.image = files.image
+        // Of several programs none can be forked, and none waits.
+        let extensions = files.extensions
+        if !extensions.isEmpty {
+            specification.arguments = ExternalExtensions.arguments(extensions, runtime: specification.arguments)
+            let sandbox = try await driver.start(specification)
+            return Launched(bundle: bundle, files: files, sandbox: sandbox, path: .direct, extensions: extensions)
+        }
         if case .template = origin { specification.isTemplate = true }
         if let (cell, path) = try await waiting(origin, bundle, revision) {
-            return Launched(bundle: bundle, tree: tree, sandbox: cell, path: path, specification: specification)
+            return Launched(bundle: bundle, files: files, sandbox: cell, path: path, specification: specification)
         }
         return Launched(
-            bundle: bundle, tree: tree, sandbox: try await driver.start(specification), path: .direct)
+            bundle: bundle, files: files, sandbox: try await driver.start(specification), path: .direct)
     }
 
     private func ingredients(
         _ revision: Revision, _ origin: EnvironmentOrigin
-    ) async throws -> (RuntimeBundle, CodeTree) {
-        if case .restored(let template) = origin { return (template.bundle, template.tree) }
-        return (try await runtimes.bundle(revision.runtime), try await code.tree(revision.code))
+    ) async throws -> (RuntimeBundle, FunctionFiles) {
+        if case .restored(let template) = origin { return (template.bundle, template.files) }
+        if let image = revision.image { return try await ingredients(image) }
+        return (try await runtimes.bundle(revision.runtime).sized(for: revision.memory), try await files(revision))
+    }
+
+    private func ingredients(_ image: ImageReference) async throws -> (RuntimeBundle, FunctionFiles) {
+        let tree = try await images.image(image.manifest)
+        let process = tree.process.overridden(by: image.overrides)
+        let place = SandboxSpecification.Image(root: tree.root.path, workingDirectory: process.workingDirectory)
+        return (RuntimeBundle(process), FunctionFiles(code: tree.root, image: place))
+    }
+
+    private func files(_ revision: Revision) async throws -> FunctionFiles {
+        guard !revision.layers.isEmpty else { return FunctionFiles(code: try await code.tree(revision.code)) }
+        async let layers = code.layers(revision.layers)
+        let code = try await code.tree(revision.code)
+        return FunctionFiles(code: code, layers: try await layers)
     }
 
     /// A process that waits for the function, if it may come from one.

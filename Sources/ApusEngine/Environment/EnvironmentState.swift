@@ -1,4 +1,5 @@
 package import ApusModel
+package import ApusRuntimeAPI
 
 /// The life of one environment. Pure: each event returns what the shell must do, in order.
 ///
@@ -19,6 +20,17 @@ package struct EnvironmentState: Equatable, Sendable {
         case restarting(RequestID)
         /// Has run the init and waits to be forked; it never takes an invocation itself.
         case template
+        /// Its extensions have some time to end.
+        case shuttingDown(then: Sequel)
+        case closed
+    }
+
+    /// What follows when the extensions have ended.
+    package enum Sequel: Equatable, Sendable {
+        /// Whether the owner has to be told that it can take an invocation, which it could not before.
+        case broken(offers: Bool)
+        case restarting(RequestID)
+        case givenUp(Failure)
         case closed
     }
 
@@ -28,6 +40,9 @@ package struct EnvironmentState: Equatable, Sendable {
         case exited
         /// The init error that the runtime reported.
         case initFailed
+        case extensionFailed
+
+        var shutdownReason: ShutdownReason { self == .timedOut ? .timeout : .failure }
     }
 
     package enum Action: Equatable, Sendable {
@@ -44,6 +59,8 @@ package struct EnvironmentState: Equatable, Sendable {
         case fail(Failure, wasDelivered: Bool)
         /// The current invocation never reached the function and is to be given to another environment.
         case putBack
+        /// Have the runtime and the extensions end, within the time that there is for that.
+        case shutDown(ShutdownReason)
         /// Kill the runtime process, keep the sandbox.
         case kill
         /// Start a runtime process again.
@@ -59,6 +76,9 @@ package struct EnvironmentState: Equatable, Sendable {
     }
 
     package private(set) var phase = Phase.starting
+
+    /// There are extensions beside the runtime process that runs now, or was last.
+    private var hasExtensions = false
 
     /// Without, another environment takes the place of one whose runtime has failed: it is started ahead of the next invocation,
     /// and not in the same sandbox within it.
@@ -82,11 +102,13 @@ package struct EnvironmentState: Equatable, Sendable {
             phase = .running(id)
             return [.deliver]
         case .broken:
-            phase = .restarting(id)
-            return [.restart]
-        case .closed:
+            return restart(for: id)
+        case .shuttingDown(then: .broken(offers: false)):
+            phase = .shuttingDown(then: .restarting(id))
+            return []
+        case .closed, .shuttingDown(then: .closed):
             return [.putBack]
-        case .starting, .initializing, .running, .finishing, .restarting, .template:
+        case .starting, .initializing, .running, .finishing, .restarting, .template, .shuttingDown:
             preconditionFailure("an invocation was assigned to an environment in \(phase)")
         }
     }
@@ -103,10 +125,13 @@ package struct EnvironmentState: Equatable, Sendable {
         case .finishing:
             phase = .idle
             return [.offer]
-        case .starting, .idle, .running, .broken, .template, .closed:
+        case .starting, .idle, .running, .broken, .template, .shuttingDown, .closed:
             return []
         }
     }
+
+    /// From now on the end takes time.
+    package mutating func extensionRegistered() { hasExtensions = true }
 
     /// The runtime has run its init and waits to be forked.
     package mutating func runtimeAwaitsRestore() -> [Action] {
@@ -126,6 +151,9 @@ package struct EnvironmentState: Equatable, Sendable {
     /// The process ended by itself, or broke the protocol.
     package mutating func runtimeEnded() -> [Action] { stop(.exited) }
 
+    /// An extension ended by itself, could not be started, or gave up.
+    package mutating func extensionFailed() -> [Action] { stop(.extensionFailed) }
+
     /// The fork of a template could not be made an environment.
     package mutating func specializationFailed() -> [Action] {
         guard phase == .initializing else { return [] }
@@ -141,8 +169,31 @@ package struct EnvironmentState: Equatable, Sendable {
     /// The function's time is over. A runtime that has answered by then, but not asked for the next event, is stopped too.
     package mutating func invocationTimedOut(_ id: RequestID) -> [Action] {
         switch phase {
-        case .running(id), .restarting(id), .finishing(id): stop(.timedOut)
-        default: []
+        case .running(id), .restarting(id), .finishing(id):
+            return stop(.timedOut)
+        case .shuttingDown(then: .restarting(id)):
+            phase = .shuttingDown(then: .broken(offers: true))
+            return [.fail(.timedOut, wasDelivered: false)]
+        default:
+            return []
+        }
+    }
+
+    /// The extensions have ended, or their time is over.
+    package mutating func shutDownEnded() -> [Action] {
+        guard case .shuttingDown(let sequel) = phase else { return [] }
+        switch sequel {
+        case .broken(let offers):
+            phase = .broken
+            return offers ? [.kill, .offer] : [.kill]
+        case .restarting(let id):
+            return [.kill] + restart(for: id)
+        case .givenUp(let failure):
+            phase = .closed
+            return [.giveUp(failure)]
+        case .closed:
+            phase = .closed
+            return [.close]
         }
     }
 
@@ -158,31 +209,69 @@ package struct EnvironmentState: Equatable, Sendable {
         defer { phase = .closed }
         switch phase {
         case .running: return [.fail(.exited, wasDelivered: true), .close]
-        case .restarting: return [.putBack, .close]
+        case .restarting, .shuttingDown(then: .restarting): return [.putBack, .close]
+        case .shuttingDown(then: .givenUp(let failure)): return [.giveUp(failure)]
         case .closed: return []
-        case .starting, .initializing, .idle, .finishing, .broken, .template: return [.close]
+        case .starting, .initializing, .idle, .finishing, .broken, .template, .shuttingDown: return [.close]
         }
     }
 
     package mutating func close() -> [Action] {
-        guard phase != .closed else { return [] }
-        let failed = isOccupied ? [Action.fail(.exited, wasDelivered: true)] : []
-        phase = .closed
-        return failed + [.close]
+        if phase == .closed { return [] }
+        let failed = failureOfTheCurrent
+        if case .shuttingDown = phase {
+            phase = .shuttingDown(then: .closed)
+            return failed
+        }
+        let ends = hasExtensions && phase != .broken
+        phase = ends ? .shuttingDown(then: .closed) : .closed
+        return failed + [ends ? .shutDown(.spindown) : .close]
     }
 
-    private var isOccupied: Bool {
+    /// What becomes of the current invocation, if there is one.
+    private var failureOfTheCurrent: [Action] {
         switch phase {
-        case .running, .restarting: true
-        case .starting, .initializing, .idle, .finishing, .broken, .template, .closed: false
+        case .running: [.fail(.exited, wasDelivered: true)]
+        case .restarting, .shuttingDown(then: .restarting): [.fail(.exited, wasDelivered: false)]
+        case .starting, .initializing, .idle, .finishing, .broken, .template, .shuttingDown, .closed: []
         }
     }
 
+    private mutating func restart(for id: RequestID) -> [Action] {
+        phase = .restarting(id)
+        hasExtensions = false
+        return [.restart]
+    }
+
     private mutating func stop(_ failure: Failure) -> [Action] {
+        if hasExtensions { return shutDown(failure) }
         let (actions, isBroken) = ending(failure)
         guard isBroken else { return actions }
         phase = retriesInit && phase != .template ? .broken : .closed
         return actions
+    }
+
+    /// What ``stop(_:)`` does at once comes when the extensions have ended, but for the answer to the client.
+    private mutating func shutDown(_ failure: Failure) -> [Action] {
+        let told: [Action]
+        var sequel = retriesInit ? Sequel.broken(offers: true) : .closed
+        switch phase {
+        case .initializing:
+            told = [.reportInit(failure)]
+            if !retriesInit { sequel = .givenUp(failure) }
+        case .running: told = [.fail(failure, wasDelivered: true)]
+        case .restarting: told = [.fail(failure, wasDelivered: false)]
+        case .finishing: told = []
+        case .idle:
+            told = []
+            if retriesInit { sequel = .broken(offers: false) }
+        case .template:
+            told = []
+            sequel = .closed
+        case .starting, .broken, .shuttingDown, .closed: return []
+        }
+        phase = .shuttingDown(then: sequel)
+        return told + [.shutDown(failure.shutdownReason)]
     }
 
     /// What follows from the end of the runtime process, and whether anything does.
@@ -199,7 +288,7 @@ package struct EnvironmentState: Equatable, Sendable {
         // It was offered before.
         case .idle: return (retriesInit ? [.kill] : [.close], true)
         case .template: return ([.close], true)
-        case .starting, .broken, .closed: return ([], false)
+        case .starting, .broken, .shuttingDown, .closed: return ([], false)
         }
     }
 }

@@ -7,19 +7,28 @@ import ApusSandbox
 enum EnvironmentVariables {
     /// What a runtime finds while it boots, whatever function it will be for: those that the user may set, by their defaults.
     static func defaults(_ bundle: RuntimeBundle) -> [(name: String, value: String)] {
-        var values: [(name: String, value: String)] = [
-            ("LANG", "en_US.UTF-8"),
-            ("TZ", ":UTC"),
-            ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
-            (
-                "LD_LIBRARY_PATH",
-                "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
-            ),
-            ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
-        ]
+        var values = bundle.image == nil ? ofRuntimes : ofImages
         for (name, value) in bundle.variables { set(name, value, in: &values) }
         return values
     }
+
+    private static let ofRuntimes: [(name: String, value: String)] = [
+        ("LANG", "en_US.UTF-8"),
+        ("TZ", ":UTC"),
+        ("PATH", "/var/lang/bin:/usr/local/bin:/usr/bin/:/bin:/opt/bin"),
+        (
+            "LD_LIBRARY_PATH",
+            "/var/lang/lib:/lib64:/usr/lib64:/var/runtime:/var/runtime/lib:/var/task:/var/task/lib:/opt/lib"
+        ),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+    ]
+
+    /// An image says itself where its programs and libraries are; PATH as Docker has it where it does not.
+    private static let ofImages: [(name: String, value: String)] = [
+        ("TZ", ":UTC"),
+        ("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"),
+        ("AWS_XRAY_CONTEXT_MISSING", "LOG_ERROR"),
+    ]
 
     static func make(
         _ revision: Revision, bundle: RuntimeBundle, initializationType: String, logStream: String,
@@ -28,7 +37,7 @@ enum EnvironmentVariables {
         var values = defaults(bundle)
         for (name, value) in revision.variables { set(name, value, in: &values) }
         let reserved: [(String, String?)] = [
-            ("_HANDLER", revision.handler),
+            ("_HANDLER", revision.image == nil ? revision.handler : nil),
             ("LAMBDA_TASK_ROOT", "/var/task"),
             ("LAMBDA_RUNTIME_DIR", "/var/runtime"),
             ("AWS_REGION", revision.function.scope.region.name),

@@ -16,13 +16,17 @@ package final class InvocationRequest: Sendable {
     /// Somebody waits for the answer.
     package let isSynchronous: Bool
 
-    /// Called exactly once, on some event loop.
+    /// Takes the answer as it comes, if the runtime streams it; nil has it collected.
+    package let receiver: (any ResponseReceiver)?
+
+    /// Called exactly once, on some event loop; after the last part of an answer that was taken as it came.
     package let completion: @Sendable (InvocationResult) -> Void
 
     package init(
         id: RequestID, invokedFunctionARN: String, payload: ByteBuffer, clientContext: String? = nil,
         cognitoIdentity: String? = nil, traceID: String? = nil, wantsLogTail: Bool = false,
-        isSynchronous: Bool = true, completion: @escaping @Sendable (InvocationResult) -> Void
+        isSynchronous: Bool = true, receiver: (any ResponseReceiver)? = nil,
+        completion: @escaping @Sendable (InvocationResult) -> Void
     ) {
         self.id = id
         self.invokedFunctionARN = invokedFunctionARN
@@ -32,6 +36,7 @@ package final class InvocationRequest: Sendable {
         self.traceID = traceID
         self.wantsLogTail = wantsLogTail
         self.isSynchronous = isSynchronous
+        self.receiver = receiver
         self.completion = completion
     }
 }
@@ -39,9 +44,9 @@ package final class InvocationRequest: Sendable {
 /// How a call ended.
 package struct InvocationResult: Sendable {
     package enum Outcome: Sendable {
-        /// What the handler returned.
+        /// What the handler returned; empty if the receiver has it.
         case success(ByteBuffer)
-        /// The function failed; the body says how, in the runtime's or the platform's words.
+        /// The function failed, perhaps in the middle of its answer; the body says how, in the runtime's or the platform's words.
         case functionError(ByteBuffer)
         /// The function did not run.
         case fault(Fault)
@@ -59,10 +64,22 @@ package struct InvocationResult: Sendable {
     /// The last 4 KB of the invocation's log, if the caller wanted it.
     package var logTail: [UInt8]?
 
-    package init(outcome: Outcome, executedVersion: String, logTail: [UInt8]? = nil) {
+    /// The type of the answer, as the runtime names it; nil where nobody asks for it.
+    package var contentType: String?
+
+    /// What went wrong around the function or in the middle of its answer, such as `Sandbox.Timedout`; nil for an error that is its
+    /// whole answer.
+    package var errorType: String?
+
+    package init(
+        outcome: Outcome, executedVersion: String, logTail: [UInt8]? = nil, contentType: String? = nil,
+        errorType: String? = nil
+    ) {
         self.outcome = outcome
         self.executedVersion = executedVersion
         self.logTail = logTail
+        self.contentType = contentType
+        self.errorType = errorType
     }
 
     package static func fault(_ fault: Fault) -> Self { Self(outcome: .fault(fault), executedVersion: "") }

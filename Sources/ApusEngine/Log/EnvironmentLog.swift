@@ -1,4 +1,6 @@
 import ApusModel
+import ApusRuntimeAPI
+import ApusWire
 import NIOCore
 
 /// The log of one environment: what its processes print and what the platform adds, in order. Lives on one event loop.
@@ -21,9 +23,15 @@ final class EnvironmentLog {
     private var pipes: OutputPipes?
     private var printed = LineSplitter()
     private var frames = FrameSplitter()
+    private let lowestLevel: ApplicationLogLevel?
     private var tail: LogTail?
     private var block = LogBlock()
     private var willHandOver = false
+
+    /// Nil before somebody has subscribed.
+    private(set) var telemetry: Telemetry?
+    /// Nil when nobody can subscribe any more.
+    private var history: TelemetryHistory? = TelemetryHistory()
 
     init(
         writer: any LogWriter, destination: LogDestination, lines: PlatformLines, time: any TimeSource
@@ -32,6 +40,7 @@ final class EnvironmentLog {
         self.destination = destination
         self.lines = lines
         self.time = time
+        lowestLevel = lines.isJSON ? ApplicationLogLevel(lines.revision.logging.applicationLevel ?? "INFO") : nil
     }
 
     // MARK: What is printed
@@ -51,31 +60,70 @@ final class EnvironmentLog {
     /// Takes in what has been printed so far, unfinished lines included.
     func drain() {
         pipes?.drain()
-        printed.rest { add($0, at: time.wall) }
-        frames.rest { add($0, at: time.wall) }
+        printed.rest { add(printed: $0, at: time.wall) }
+        frames.rest { add(printed: $0, at: time.wall) }
     }
 
     private func took(_ bytes: UnsafeRawBufferPointer, from pipe: OutputPipes.Pipe) {
         let now = time.wall
         switch pipe {
-        case .output: printed.take(bytes) { add($0, at: now) }
-        case .telemetry: frames.take(bytes) { add($0, at: now) }
+        case .output: printed.take(bytes) { add(printed: $0, at: now) }
+        case .telemetry: frames.take(bytes) { add(printed: $0, at: now) }
         }
+    }
+
+    private func add(printed line: UnsafeRawBufferPointer, at time: Timestamp) {
+        var isObject = false
+        if let lowestLevel, let object = JSONScan.object(line, textOf: "level") {
+            isObject = true
+            guard (object.text.flatMap { ApplicationLogLevel($0) } ?? .info) >= lowestLevel else { return }
+        }
+        add(line, at: time)
+        history?.append(line, isObject: isObject, at: time)
+        telemetry?.printed(line, isObject: isObject, at: time)
     }
 
     // MARK: What the platform adds
 
-    func start(_ id: RequestID, at time: Timestamp) { add(lines.start(id, at: time), at: time) }
-
-    /// The end of an invocation, and what it used.
-    func end(_ report: PlatformLines.Report, at time: Timestamp) {
-        add(lines.end(report.id), at: time)
-        add(lines.report(report, at: time), at: time)
+    func emit(_ event: TelemetryEvent, at time: Timestamp) {
+        lines.line(event, at: time)?.bytes.withUnsafeBytes { add($0, at: time) }
+        history?.append(event, at: time)
+        telemetry?.emit(event, at: time, lines)
     }
 
-    func platform(_ line: LineText?) { add(line, at: time.wall) }
+    func emit(_ event: TelemetryEvent) { emit(event, at: time.wall) }
 
-    func platform(_ line: String) { platform(LineText(line)) }
+    /// A runtime has booted, or has failed to: now the time is known, and nobody can subscribe any more.
+    func tellOfInit(
+        _ phase: TelemetryEvent.Phase, isRestored: Bool, _ duration: Duration, _ outcome: TelemetryEvent.Outcome
+    ) {
+        let now = time.wall
+        emit(isRestored ? .restoreRuntimeDone(outcome) : .initRuntimeDone(phase, outcome), at: now)
+        emit(isRestored ? .restoreReport(duration, outcome) : .initReport(phase, duration, outcome), at: now)
+        history = nil
+    }
+
+    /// Adds a line of text, whatever the format is.
+    func platform(_ line: String) { LineText(line).bytes.withUnsafeBytes { add($0, at: time.wall) } }
+
+    // MARK: Who is told as well
+
+    /// From now on the extension is told of everything, and first of what has been until now.
+    ///
+    /// - Throws: what the extension is told instead.
+    func subscribe(
+        _ subscription: TelemetrySubscription, for name: String, on eventLoop: any EventLoop,
+        openSocket: @escaping Telemetry.SocketSource
+    ) throws(RuntimeAPIState.Refusal) {
+        guard let history else { throw subscription.api.closed }
+        let telemetry = self.telemetry ?? Telemetry(on: eventLoop, time: time, openSocket: openSocket)
+        let isNew = try telemetry.subscribe(subscription, for: name, history: history, lines)
+        self.telemetry = telemetry
+        if isNew { emit(.subscription(name: name, subscription)) }
+    }
+
+    /// A runtime boots once more, within the time of an invocation, and with it those who may subscribe.
+    func acceptSubscriptions() { history = TelemetryHistory() }
 
     // MARK: Where it goes
 
@@ -101,10 +149,7 @@ final class EnvironmentLog {
         handOver()
         pipes?.close()
         pipes = nil
-    }
-
-    private func add(_ line: LineText?, at time: Timestamp) {
-        line?.bytes.withUnsafeBytes { add($0, at: time) }
+        telemetry?.close()
     }
 
     private func add(_ line: UnsafeRawBufferPointer, at time: Timestamp) {

@@ -12,9 +12,11 @@ package enum FailurePayload {
         return ByteBuffer(string: "{\"errorType\":\"Sandbox.Timedout\",\"errorMessage\":\"\(message)\"}")
     }
 
-    package static func exited(_ id: RequestID, _ exit: SandboxExit?) -> ByteBuffer {
-        let message = "RequestId: \(id) Error: \(reason(exit))"
-        return ByteBuffer(string: "{\"errorType\":\"\(clientType(exit))\",\"errorMessage\":\"\(message)\"}")
+    /// - Parameter image: what the process was to be of, if of an image.
+    package static func exited(_ id: RequestID, _ exit: SandboxExit?, of image: ImageProcess? = nil) -> ByteBuffer {
+        let message = "RequestId: \(id) Error: \(reason(exit, of: image))"
+        let body: LineText = #"{"errorType":"\#(clientType(exit))","errorMessage":\#(json: message)}"#
+        return ByteBuffer(bytes: body.bytes)
     }
 
     /// As the client is told: memory that ran out is named in the report's line only.
@@ -28,16 +30,19 @@ package enum FailurePayload {
     package static func errorType(_ exit: SandboxExit?) -> String {
         switch exit?.cause {
         case .notExecutable: "Runtime.InvalidEntrypoint"
+        case .noDirectory: "Runtime.InvalidWorkingDir"
         case .code, .signal, nil: exit?.outOfMemory == true ? outOfMemory : "Runtime.ExitError"
         }
     }
 
-    package static func reason(_ exit: SandboxExit?) -> String {
+    package static func reason(_ exit: SandboxExit?, of image: ImageProcess? = nil) -> String {
+        if let exit, let image, let reason = image.launchError(exit.cause) { return reason }
         if exit?.outOfMemory == true { return "Runtime exited with error: signal: killed" }
         switch exit?.cause {
         case .code(0), nil: return "Runtime exited without providing a reason"
         case .code(let code): return "Runtime exited with error: exit status \(code)"
         case .signal(let signal): return "Runtime exited with error: signal: \(name(ofSignal: signal))"
+        case .noDirectory(let error): return "chdir: \(error == 2 ? "no such file or directory" : "permission denied")"
         case .notExecutable(let error):
             return error == 2
                 ? "Couldn't find valid bootstrap(s): [/var/task/bootstrap /opt/bootstrap]"
@@ -53,7 +58,7 @@ package enum FailurePayload {
     }
 
     /// As Go prints them, which AWS's messages are made of.
-    private static func name(ofSignal signal: Int32) -> String {
+    static func name(ofSignal signal: Int32) -> String {
         switch signal {
         case 1: "hangup"
         case 2: "interrupt"

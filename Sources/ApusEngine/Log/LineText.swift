@@ -48,6 +48,15 @@ extension LineText: ExpressibleByStringInterpolation, StringInterpolationProtoco
         append(hundredths % 100, width: 2)
     }
 
+    /// Milliseconds as a JSON number: one to three decimals.
+    package mutating func appendInterpolation(number duration: Duration) {
+        let microseconds = max(0, duration.wholeNanoseconds / 1000)
+        append(microseconds / 1000)
+        append(".")
+        append(microseconds % 1000, width: 3)
+        for _ in 0..<2 where bytes.last == UInt8(ascii: "0") { bytes.removeLast() }
+    }
+
     /// Whole milliseconds, begun ones included, at least one: what is paid for.
     package mutating func appendInterpolation(billed duration: Duration) {
         append(max(1, (duration.wholeNanoseconds + 999_999) / 1_000_000))

@@ -1,202 +1,107 @@
 package import ApusModel
+import ApusRuntimeAPI
 
-/// What the platform adds to a function's log, as text or as JSON. A line is nil when the format or the level leaves it out.
+/// How the events of one environment read: as a line of the function's log, in the format and from the level on that the function is
+/// set to, and as a record for a subscriber.
 ///
 /// - Source: Lambda developer guide, "Understanding the Lambda execution environment lifecycle", "Configuring JSON and plain text
-///   log formats", "Monitoring for Lambda SnapStart", "Lambda Telemetry API Event schema reference"; recorded logs.
+///   log formats", "Monitoring for Lambda SnapStart"; recorded logs.
 package struct PlatformLines {
-    private let revision: Revision
-    private let version: String
-    private let runtimeVersion: String
-    private let initializationType: String
-    private let isJSON: Bool
-    private let lowestLevel: Level
+    let revision: Revision
+    let version: String
+    let runtimeVersion: String
+    let initializationType: String
+    let instance: String
+    let isJSON: Bool
+    private let lowestLevel: SystemLogLevel
 
-    /// - Parameter initializationType: `on-demand`, `provisioned-concurrency` or `snap-start`.
-    package init(revision: Revision, runtimeVersion: String, initializationType: String = "on-demand") {
+    /// - Parameters:
+    ///   - initializationType: `on-demand`, `provisioned-concurrency` or `snap-start`.
+    ///   - instance: names the environment: its log stream.
+    package init(
+        revision: Revision, runtimeVersion: String, initializationType: String = "on-demand", instance: String
+    ) {
         self.revision = revision
         self.runtimeVersion = runtimeVersion
         self.initializationType = initializationType
+        self.instance = instance
         version = revision.version.description
         isJSON = revision.logging.format == .json
-        lowestLevel = Level(revision.logging.systemLevel)
+        lowestLevel = SystemLogLevel(setting: revision.logging.systemLevel)
     }
 
-    // MARK: An environment
-
-    package func initStart(at time: Timestamp) -> LineText? {
-        guard isJSON else { return "INIT_START \(runtime)\n" }
-        return record(
-            "initStart", time, .info, #""initializationType":"\#(initializationType)","phase":"init",\#(runtimeRecord)"#
-        )
+    /// The line for the function's log; nil when the format or the level leaves the event out.
+    package func line(_ event: TelemetryEvent, at time: Timestamp) -> LineText? {
+        guard isJSON else { return text(event, at: time) }
+        guard SystemLogLevel(event, isOnDemand: isOnDemand) >= lowestLevel,
+            let record = record(event, at: time, for: .systemLog)
+        else { return nil }
+        return "\(record)\n"
     }
 
-    /// An init that failed, or that no invocation waited for.
-    ///
-    /// - Parameters:
-    ///   - phase: `init`, or `invoke` when it ran within an invocation's time.
-    ///   - status: nil when it went well.
-    package func initReport(
-        _ duration: Duration, phase: String, status: String?, errorType: String?, at time: Timestamp
-    ) -> LineText? {
-        let end = End(status: status, errorType: errorType)
-        guard isJSON else { return "INIT_REPORT Init Duration: \(ms: duration) ms\tPhase: \(phase)\(end.fields)\n" }
-        return record(
-            "initReport", time, end.level,
-            #"""
-            "initializationType":"\#(initializationType)","phase":"\#(phase)",\#(end.statusMember),\#
-            "metrics":{"durationMs":\#(ms: duration)}\#(end.errorMember)
-            """#)
-    }
+    private var isOnDemand: Bool { initializationType == "on-demand" }
 
-    package func restoreStart(at time: Timestamp) -> LineText? {
-        guard isJSON else { return "RESTORE_START \(runtime)\n" }
-        return record("restoreStart", time, .info, runtimeRecord)
-    }
+    // MARK: Text
 
-    /// - Parameter status: nil when it went well.
-    package func restoreReport(
-        _ duration: Duration, status: String?, errorType: String?, at time: Timestamp
-    ) -> LineText? {
-        let end = End(status: status, errorType: errorType)
-        guard isJSON else { return "RESTORE_REPORT Restore Duration: \(ms: duration) ms\(end.fields)\n" }
-        return record(
-            "restoreReport", time, end.level,
-            #"\#(end.statusMember),"metrics":{"durationMs":\#(ms: duration)}\#(end.errorMember)"#)
-    }
-
-    // MARK: An invocation
-
-    package func start(_ id: RequestID, at time: Timestamp) -> LineText? {
-        guard isJSON else { return "START RequestId: \(id) Version: \(version)\n" }
-        return record("start", time, .info, #""requestId":\#(json: id.text),"version":"\#(version)""#)
-    }
-
-    package func end(_ id: RequestID) -> LineText? { isJSON ? nil : "END RequestId: \(id)\n" }
-
-    package func report(_ report: Report, at time: Timestamp) -> LineText? {
-        let allowed = revision.memory.megabytes
-        // Begun MB count as whole ones, and never more than was allowed.
-        let used = min(allowed, (report.peakMemory + (1 << 20) - 1) >> 20)
-        let end = report.status.end
-        guard isJSON else {
-            return """
-                REPORT RequestId: \(report.id)\tDuration: \(ms: report.duration) ms\t\
-                Billed Duration: \(billed: report.cost) ms\tMemory Size: \(allowed) MB\tMax Memory Used: \(used) MB\
-                \(report.boot)\(end.status == nil ? "\t" : end.fields)\n
-                """
+    func text(_ event: TelemetryEvent, at time: Timestamp) -> LineText? {
+        switch event {
+        // An image has no version of a runtime to tell.
+        case .initStart(.`init`) where revision.image != nil: nil
+        case .initStart(.`init`): "INIT_START \(runtime)\n"
+        case .initReport(let phase, _, .success) where isOnDemand || phase == .invoke:
+            // Whoever waited for it is told with the invocation.
+            nil
+        case .initReport(let phase, let duration, let outcome):
+            "INIT_REPORT Init Duration: \(ms: duration) ms\tPhase: \(phase.rawValue)\(outcome.fields)\n"
+        case .restoreStart: "RESTORE_START \(runtime)\n"
+        case .restoreReport(let duration, let outcome):
+            "RESTORE_REPORT Restore Duration: \(ms: duration) ms\(outcome.fields)\n"
+        case .start(let id, _, _): "START RequestId: \(id) Version: \(version)\n"
+        case .end(let id): "END RequestId: \(id)\n"
+        case .report(let report): text(report)
+        case .fault(.timedOut(let id)):
+            "\(time) \(id) Task timed out after \(FailurePayload.seconds(revision.timeout)) seconds\n\n"
+        case .fault(.exited(let id, let reason, let type)): "RequestId: \(id) Error: \(reason)\n\(type)\n"
+        case .extension(let name, let state, let events, let errorType):
+            "EXTENSION\tName: \(name)\tState: \(state)\tEvents: [\(events.joined(separator: ", "))]\(errorField(errorType))\n"
+        case .subscription(let name, let subscription): text(name, subscription)
+        case .initStart(.invoke), .initRuntimeDone, .restoreRuntimeDone, .runtimeDone, .logsDropped: nil
         }
-        return record(
-            "report", time, end.level,
-            #"""
-            "requestId":\#(json: report.id.text),"metrics":{"durationMs":\#(ms: report.duration),\#
-            "billedDurationMs":\#(billed: report.cost),"memorySizeMB":\#(allowed),"maxMemoryUsedMB":\#(used)\#
-            \#(report.bootMembers)},\#(end.statusMember)\#(end.errorMember)
-            """#)
     }
 
-    package func timedOut(_ id: RequestID, at time: Timestamp) -> LineText? {
-        if isJSON { return nil }
-        return "\(time) \(id) Task timed out after \(FailurePayload.seconds(revision.timeout)) seconds\n\n"
+    private func text(_ report: TelemetryEvent.Report) -> LineText {
+        """
+        REPORT RequestId: \(report.id)\tDuration: \(ms: report.duration) ms\t\
+        Billed Duration: \(billed: report.cost) ms\tMemory Size: \(memorySize) MB\tMax Memory Used: \(used(report)) MB\
+        \(report.boot)\(report.outcome == .success ? "\t" : report.outcome.fields)\n
+        """
     }
 
-    package func exited(_ id: RequestID, reason: String, type: String) -> LineText? {
-        isJSON ? nil : "RequestId: \(id) Error: \(reason)\n\(type)\n"
-    }
-
-    // MARK: Parts
-
-    private func record(_ type: String, _ time: Timestamp, _ level: Level, _ members: LineText) -> LineText? {
-        guard level.rawValue >= lowestLevel.rawValue else { return nil }
-        return #"{"time":"\#(time)","type":"platform.\#(type)","record":{\#(members)}}\#n"#
+    private func text(_ name: String, _ subscription: TelemetrySubscription) -> LineText {
+        let types = subscription.types.map { $0.rawValue.capitalizedASCII }.joined(separator: ", ")
+        let api = subscription.api == .telemetry ? "TELEMETRY" : "LOGS"
+        return "\(api)\tName: \(name)\tState: Subscribed\tTypes: [\(types)]\n"
     }
 
     private var runtime: LineText { "Runtime Version: \(runtimeVersion)\tRuntime Version ARN: \(runtimeARN)" }
 
-    private var runtimeRecord: LineText {
-        #"""
-        "runtimeVersion":"\#(runtimeVersion)","runtimeVersionArn":"\#(runtimeARN)",\#
-        "functionName":"\#(revision.function.name)","functionVersion":"\#(version)"
-        """#
-    }
+    private func errorField(_ type: String?) -> LineText? { type.map { "\tError Type: \($0)" } }
+
+    // MARK: Parts of both
 
     /// Runtime versions have no registry here; the ARN names the version that ran.
-    private var runtimeARN: String {
+    var runtimeARN: String {
         "arn:aws:lambda:\(revision.function.scope.region)::runtime:\(runtimeVersion.replacing(":", with: "-"))"
     }
 
-    /// The levels of system records, the least important first.
-    fileprivate enum Level: Int {
-        case debug, info, warn
+    /// MB.
+    var memorySize: Int { revision.memory.megabytes }
 
-        init(_ name: String?) {
-            self =
-                switch name {
-                case "DEBUG": .debug
-                case "WARN": .warn
-                default: .info
-                }
-        }
-    }
-
-    /// How something ended, in the words of its report.
-    fileprivate struct End {
-        /// Nil when it went well.
-        var status: String?
-        var errorType: String?
-
-        var level: Level { status == nil ? .info : .warn }
-
-        var fields: LineText? {
-            status.map { "\tStatus: \($0)\(errorType.map { "\tError Type: \($0)" } as LineText?)" }
-        }
-
-        var statusMember: LineText { #""status":"\#(status ?? "success")""# }
-        var errorMember: LineText? { errorType.map { #","errorType":\#(json: $0)"# } }
-    }
+    /// Begun MB count as whole ones, and never more than was allowed.
+    func used(_ report: TelemetryEvent.Report) -> Int { min(memorySize, (report.peakMemory + (1 << 20) - 1) >> 20) }
 }
 
-extension PlatformLines {
-    /// What one invocation used.
-    package struct Report {
-        package enum Status {
-            case success
-            case timeout
-            case error(type: String)
-        }
-
-        var id: RequestID
-        var duration: Duration
-
-        /// Of the invocation that had to wait for the environment's init, and only of that.
-        var initDuration: Duration?
-
-        /// Of the first invocation of an environment that came from a snapshot. All of it is paid for: what is free on AWS,
-        /// fetching the snapshot, does not exist here.
-        var restoreDuration: Duration?
-
-        /// Bytes.
-        var peakMemory: Int
-        var status: Status
-
-        package init(
-            id: RequestID, duration: Duration, initDuration: Duration?, restoreDuration: Duration? = nil,
-            peakMemory: Int, status: Status
-        ) {
-            self.id = id
-            self.duration = duration
-            self.initDuration = initDuration
-            self.restoreDuration = restoreDuration
-            self.peakMemory = peakMemory
-            self.status = status
-        }
-    }
-}
-
-extension PlatformLines.Report {
-    /// The time that is paid for.
-    fileprivate var cost: Duration { duration + (restoreDuration ?? initDuration ?? .zero) }
-
+extension TelemetryEvent.Report {
     fileprivate var boot: LineText? {
         if let restoreDuration {
             "\tRestore Duration: \(ms: restoreDuration) ms\tBilled Restore Duration: \(billed: restoreDuration) ms"
@@ -204,22 +109,16 @@ extension PlatformLines.Report {
             initDuration.map { "\tInit Duration: \(ms: $0) ms" }
         }
     }
+}
 
-    fileprivate var bootMembers: LineText? {
-        if let restoreDuration {
-            #","restoreDurationMs":\#(ms: restoreDuration),"billedRestoreDurationMs":\#(billed: restoreDuration)"#
-        } else {
-            initDuration.map { #","initDurationMs":\#(ms: $0)"# }
-        }
+extension TelemetryEvent.Outcome {
+    /// Nothing for what went well.
+    fileprivate var fields: LineText? {
+        self == .success ? nil : "\tStatus: \(status)\(errorType.map { "\tError Type: \($0)" } as LineText?)"
     }
 }
 
-extension PlatformLines.Report.Status {
-    fileprivate var end: PlatformLines.End {
-        switch self {
-        case .success: .init()
-        case .timeout: .init(status: "timeout")
-        case .error(let type): .init(status: "error", errorType: type)
-        }
-    }
+extension String {
+    /// The first letter in upper case.
+    fileprivate var capitalizedASCII: String { prefix(1).uppercased() + dropFirst() }
 }

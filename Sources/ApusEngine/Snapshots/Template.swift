@@ -7,8 +7,8 @@ import Synchronization
 final class Template: Sendable {
     let bundle: RuntimeBundle
 
-    /// Stays as long as an environment has it mounted.
-    let tree: CodeTree
+    /// Stay as long as an environment has them mounted.
+    let files: FunctionFiles
     private let sandbox: any Sandbox
     private let driver: any SandboxDriver
 
@@ -21,9 +21,9 @@ final class Template: Sendable {
 
     private let forks = Mutex(Forks())
 
-    init(bundle: RuntimeBundle, tree: CodeTree, sandbox: any Sandbox, driver: any SandboxDriver) {
+    init(bundle: RuntimeBundle, files: FunctionFiles, sandbox: any Sandbox, driver: any SandboxDriver) {
         self.bundle = bundle
-        self.tree = tree
+        self.files = files
         self.sandbox = sandbox
         self.driver = driver
         sandbox.freeze()

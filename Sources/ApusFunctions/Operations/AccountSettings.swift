@@ -16,6 +16,7 @@ extension FunctionsService {
         for version in try await functions.versions.list(context.scope) {
             used += version.value.configuration.codeSize ?? 0
         }
+        for version in try await layers.versions.list(context.scope) { used += version.value.package.size }
         let unreserved = try await functions.concurrency(context.scope).unreserved(of: limits.concurrentExecutions)
         return Lambda.GetAccountSettingsResponse(
             accountLimit: Lambda.AccountLimit(

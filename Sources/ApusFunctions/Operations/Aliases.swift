@@ -67,9 +67,10 @@ extension FunctionsService {
         try await functions.update(FunctionReference(key: key, qualifier: nil)) { _ in
             let delete = functions.aliases.delete(FunctionStore.aliasKey(key.name, request.name), key.scope)
             let sharing = try await functions.sharing(key.scope) { $0.deprovision(key.name, qualifier: request.name) }
-            return ((), [delete] + sharing)
+            return ((), [delete] + sharing + access.removal(of: request.name, of: key))
         }
         try await reconciler.aliasChanged(request.name, of: key)
+        try await handOutURL(of: FunctionReference(key: key, qualifier: request.name))
         return EmptyShape()
     }
 

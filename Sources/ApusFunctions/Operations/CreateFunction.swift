@@ -15,14 +15,24 @@ extension FunctionsService {
         if try await functions.functions.get(key.name, key.scope) != nil {
             throw FunctionFaults.alreadyExists(key.name)
         }
-        let package = try await deploymentPackage(
-            zip: request.code?.zipFile, s3Bucket: request.code?.s3Bucket, imageURI: request.code?.imageUri)
+        let (layers, checks) = try await findLayers(request.layers ?? [], context)
+        let image = try await findImage(
+            request.code?.imageUri, for: configuration, orElse: FunctionFaults.imageRequired)
+        let package =
+            if let image { image.package } else {
+                try await deploymentPackage(
+                    zip: request.code?.zipFile, s3Bucket: request.code?.s3Bucket, imageURI: request.code?.imageUri,
+                    beside: layers)
+            }
         configuration.codeSha256 = package.sha256
         configuration.codeSize = package.size
         configuration.lastModified = time.wall.civil.lambdaText
         configuration.begin()
 
         var record = FunctionRecord(configuration: configuration, code: package.code, tags: request.tags ?? [:])
+        record.unzippedSize = package.unzippedSize
+        record.image = image
+        try record.attach(layers)
         var version: VersionRecord?
         var writes: [RowWrite] = []
         if request.publish == true {
@@ -31,7 +41,11 @@ extension FunctionsService {
             writes.append(write)
         }
         let put = functions.functions.put(record, key.name, key.scope, when: .absent)
-        guard try await functions.store.commits([put] + writes) else { throw FunctionFaults.alreadyExists(key.name) }
+        guard try await functions.store.commits([put] + writes + checks) else {
+            // Unless one of the layers was deleted meanwhile.
+            _ = try await findLayers(request.layers ?? [], context)
+            throw FunctionFaults.alreadyExists(key.name)
+        }
         sink.suspend(key, qualifier: "$LATEST", state: "Pending")
         if let version { reconciler.publish(version, of: key) }
         reconciler.changed(key)

@@ -14,6 +14,7 @@ extension FunctionsService {
         let (version, isNew): (VersionRecord, Bool) = try await functions.update(reference) { record in
             let current = record.configuration
             if current.isSettling { throw FunctionFaults.updateInProgress(current.functionArn ?? "") }
+            if current.state == "Failed" { throw FunctionFaults.notInState("Failed") }
             if let id = request.revisionId, id != current.revisionId { throw FunctionFaults.revisionMismatch }
             if let sha = request.codeSha256, !sha.isEmpty, sha != current.codeSha256 {
                 throw FunctionFaults.codeMismatch(given: sha, current: current.codeSha256 ?? "")
@@ -33,7 +34,7 @@ extension FunctionsService {
     /// Takes the next number for what `$LATEST` is now.
     ///
     /// - Parameter isActive: whether what it is has come into force. The version can be called at once then, unless it
-    ///   needs a snapshot.
+    ///   needs a snapshot or is an image.
     func publish(
         _ record: inout FunctionRecord, of key: FunctionKey, description: String?, isActive: Bool
     ) -> (VersionRecord, RowWrite) {
@@ -41,11 +42,12 @@ extension FunctionsService {
         record.configuration.revisionId = RequestID().text
         var configuration = record.configuration
         configuration.begin()
-        if isActive, !configuration.hasSnapStart { configuration.settle() }
+        if isActive, !configuration.hasSnapStart, record.image == nil { configuration.settle() }
         configuration.version = String(record.lastVersion)
         configuration.functionArn = key.arn(String(record.lastVersion))
         if let description { configuration.description = description }
-        let version = VersionRecord(configuration: configuration, code: record.code)
+        var version = VersionRecord(record)
+        version.configuration = configuration
         let rowKey = FunctionStore.versionKey(key.name, record.lastVersion)
         return (version, functions.versions.put(version, rowKey, key.scope, when: .absent))
     }
@@ -63,6 +65,7 @@ extension FunctionsService {
         case nil:
             try await deleteAll(reference)
             sink.remove(key, qualifier: nil)
+            urls.removeAll(of: key)
         }
         return Lambda.DeleteFunctionResponse(statusCode: 204)
     }
@@ -77,7 +80,7 @@ extension FunctionsService {
             guard aliases.isEmpty else { throw FunctionFaults.versionInUse(by: aliases.compactMap(\.name)) }
             let delete = functions.versions.delete(FunctionStore.versionKey(key.name, number), key.scope)
             let sharing = try await functions.sharing(key.scope) { $0.deprovision(key.name, qualifier: qualifier) }
-            return ((), [delete] + sharing)
+            return ((), [delete] + sharing + access.removal(of: qualifier, of: key))
         }
         sink.remove(key, qualifier: qualifier)
     }
@@ -93,6 +96,7 @@ extension FunctionsService {
             writes += versions.map { functions.versions.delete($0.key, key.scope) }
             writes += aliases.map { functions.aliases.delete($0.key, key.scope) }
             writes += try await functions.sharing(key.scope) { $0.remove(key.name) }
+            writes += try await access.removal(of: key)
             if try await functions.store.commits(writes) { return }
         }
         throw FunctionFaults.updateInProgress(key.arn.description)

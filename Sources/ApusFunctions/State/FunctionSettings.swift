@@ -12,23 +12,23 @@ enum FunctionSettings {
         _ request: Lambda.CreateFunctionRequest, key: FunctionKey
     ) throws(Fault) -> Lambda.FunctionConfiguration {
         try refuseUnavailable(request)
-        guard (request.packageType ?? "Zip") == "Zip" else { throw FunctionFaults.notAvailable("PackageType=Image") }
-        guard let runtime = request.runtime, let handler = request.handler else {
-            throw FunctionFaults.runtimeAndHandlerRequired
-        }
-        try check(runtime: runtime)
+        let isImage = request.packageType == "Image"
+        if isImage { try ImageRules.check(request) } else { try checkRuntime(request) }
         try checkLimits(
             timeout: request.timeout, memory: request.memorySize, storage: request.ephemeralStorage?.size)
         if let variables = request.environment?.variables { try EnvironmentRules.check(variables) }
         let configuration = Lambda.FunctionConfiguration(
-            functionName: key.name, functionArn: key.arn.description, runtime: runtime, role: request.role,
-            handler: handler, description: request.description ?? "", timeout: request.timeout ?? 3,
+            functionName: key.name, functionArn: key.arn.description, runtime: request.runtime, role: request.role,
+            handler: request.handler, description: request.description ?? "", timeout: request.timeout ?? 3,
             memorySize: request.memorySize ?? 128, version: "$LATEST",
             environment: request.environment.map { Lambda.EnvironmentResponse(variables: $0.variables ?? [:]) },
             tracingConfig: Lambda.TracingConfigResponse(mode: request.tracingConfig?.mode ?? "PassThrough"),
-            packageType: "Zip", architectures: try architectures(request.architectures) ?? [hostArchitecture],
+            packageType: isImage ? "Image" : "Zip",
+            imageConfigResponse: try ImageRules.response(request.imageConfig),
+            architectures: try architectures(request.architectures) ?? [hostArchitecture],
             ephemeralStorage: Lambda.EphemeralStorage(size: request.ephemeralStorage?.size ?? 512),
-            snapStart: snapStart(request.snapStart), loggingConfig: logging(request.loggingConfig, name: key.name))
+            snapStart: snapStart(request.snapStart),
+            loggingConfig: try LoggingRules.apply(request.loggingConfig, to: nil, function: key.name))
         try SnapStartRules.check(configuration)
         return configuration
     }
@@ -38,6 +38,11 @@ enum FunctionSettings {
         _ request: Lambda.UpdateFunctionConfigurationRequest, to configuration: inout Lambda.FunctionConfiguration
     ) throws(Fault) {
         try refuseUnavailable(request)
+        if configuration.isImage { try ImageRules.check(request) }
+        if let settings = request.imageConfig {
+            guard configuration.isImage else { throw FunctionFaults.imageConfigForZip }
+            configuration.imageConfigResponse = try ImageRules.response(settings)
+        }
         try checkLimits(
             timeout: request.timeout, memory: request.memorySize, storage: request.ephemeralStorage?.size)
         if let runtime = request.runtime {
@@ -57,8 +62,9 @@ enum FunctionSettings {
         if let mode = request.tracingConfig?.mode { configuration.tracingConfig = .init(mode: mode) }
         if let storage = request.ephemeralStorage { configuration.ephemeralStorage = storage }
         if let requested = request.snapStart { configuration.snapStart = snapStart(requested) }
-        if let loggingConfig = request.loggingConfig {
-            configuration.loggingConfig = logging(loggingConfig, name: configuration.functionName ?? "")
+        if let requested = request.loggingConfig {
+            configuration.loggingConfig = try LoggingRules.apply(
+                requested, to: configuration.loggingConfig, function: configuration.functionName ?? "")
         }
         try SnapStartRules.check(configuration)
     }
@@ -89,9 +95,17 @@ enum FunctionSettings {
         }
     }
 
+    private static func checkRuntime(_ request: Lambda.CreateFunctionRequest) throws(Fault) {
+        guard let runtime = request.runtime, request.handler != nil else {
+            throw FunctionFaults.runtimeAndHandlerRequired
+        }
+        guard request.imageConfig == nil else { throw FunctionFaults.imageConfigForZip }
+        try check(runtime: runtime)
+    }
+
     private static func check(runtime: String) throws(Fault) {
         if RuntimeIdentifiers.deprecated.contains(runtime) { throw FunctionFaults.deprecatedRuntime(runtime) }
-        guard RuntimeIdentifiers.accepted.contains(runtime) else {
+        guard RuntimeIdentifiers.accepted.contains(runtime) || RuntimeIdentifiers.retired.contains(runtime) else {
             throw FunctionFaults.unknownRuntime(runtime, accepted: RuntimeIdentifiers.accepted)
         }
     }
@@ -99,15 +113,6 @@ enum FunctionSettings {
     /// It is on for versions alone, once they have their snapshot.
     private static func snapStart(_ requested: Lambda.SnapStart?) -> Lambda.SnapStartResponse {
         Lambda.SnapStartResponse(applyOn: requested?.applyOn ?? "None", optimizationStatus: "Off")
-    }
-
-    private static func logging(_ requested: Lambda.LoggingConfig?, name: String) -> Lambda.LoggingConfig {
-        let isJSON = requested?.logFormat == "JSON"
-        return Lambda.LoggingConfig(
-            logFormat: isJSON ? "JSON" : "Text",
-            applicationLogLevel: isJSON ? requested?.applicationLogLevel ?? "INFO" : nil,
-            systemLogLevel: isJSON ? requested?.systemLogLevel ?? "INFO" : nil,
-            logGroup: requested?.logGroup ?? "/aws/lambda/\(name)")
     }
 
     // MARK: What does not exist yet
@@ -127,12 +132,10 @@ enum FunctionSettings {
 
     private static func unavailable(_ request: some SettingsRequest) -> [(name: String, isSet: Bool)] {
         [
-            ("Layers", request.layers?.isEmpty == false),
             ("VpcConfig", isSet(request.vpcConfig)),
             ("DeadLetterConfig", request.deadLetterConfig?.targetArn?.isEmpty == false),
             ("FileSystemConfigs", request.fileSystemConfigs?.isEmpty == false),
             ("KMSKeyArn", request.kmsKeyArn?.isEmpty == false),
-            ("ImageConfig", request.imageConfig != nil),
             ("CapacityProviderConfig", request.capacityProviderConfig != nil),
             ("DurableConfig", request.durableConfig != nil),
             ("RuntimeConfig", request.runtimeConfig != nil),
@@ -152,12 +155,10 @@ enum FunctionSettings {
 
 /// What CreateFunction and UpdateFunctionConfiguration may both ask for.
 private protocol SettingsRequest {
-    var layers: [String]? { get }
     var vpcConfig: Lambda.VpcConfig? { get }
     var deadLetterConfig: Lambda.DeadLetterConfig? { get }
     var fileSystemConfigs: [Lambda.FileSystemConfig]? { get }
     var kmsKeyArn: String? { get }
-    var imageConfig: Lambda.ImageConfig? { get }
     var capacityProviderConfig: Lambda.CapacityProviderConfig? { get }
     var durableConfig: Lambda.DurableConfig? { get }
     var runtimeConfig: Lambda.FunctionRuntimeConfig? { get }

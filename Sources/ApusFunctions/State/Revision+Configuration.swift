@@ -5,7 +5,8 @@ import ApusWire
 extension Revision {
     /// What the engine needs of a stored configuration.
     fileprivate init(
-        _ configuration: Lambda.FunctionConfiguration, code: String, function: FunctionKey, startsFromSnapshot: Bool
+        _ configuration: Lambda.FunctionConfiguration, code: String, layers: [AttachedLayer], image: AttachedImage?,
+        function: FunctionKey, startsFromSnapshot: Bool
     ) {
         let logging = configuration.loggingConfig
         self.init(
@@ -21,6 +22,15 @@ extension Revision {
                 format: logging?.logFormat == "JSON" ? .json : .text,
                 group: logging?.logGroup ?? "/aws/lambda/\(function.name)",
                 applicationLevel: logging?.applicationLogLevel, systemLevel: logging?.systemLogLevel))
+        self.image = image.map { image in
+            let settings = configuration.imageConfigResponse?.imageConfig
+            return ImageReference(
+                manifest: image.found.manifest,
+                overrides: ImageOverrides(
+                    entryPoint: settings?.entryPoint, command: settings?.command,
+                    workingDirectory: settings?.workingDirectory))
+        }
+        self.layers = layers.map { CodeReference(sha256: $0.code) }
         self.startsFromSnapshot = startsFromSnapshot
     }
 }
@@ -28,14 +38,19 @@ extension Revision {
 extension FunctionRecord {
     /// `$LATEST` as the engine runs it.
     func revision(of function: FunctionKey) -> Revision {
-        Revision(configuration, code: code, function: function, startsFromSnapshot: startsFromSnapshot)
+        Revision(
+            configuration, code: code, layers: layers, image: image, function: function,
+            startsFromSnapshot: startsFromSnapshot)
     }
 
-    var startsFromSnapshot: Bool { tags[SnapStartRules.tag] == "on" }
+    /// The process of an image cannot be forked.
+    var startsFromSnapshot: Bool { image == nil && tags[SnapStartRules.tag] == "on" }
 }
 
 extension VersionRecord {
     func revision(of function: FunctionKey) -> Revision {
-        Revision(configuration, code: code, function: function, startsFromSnapshot: configuration.hasSnapStart)
+        Revision(
+            configuration, code: code, layers: layers, image: image, function: function,
+            startsFromSnapshot: configuration.hasSnapStart)
     }
 }

@@ -11,8 +11,13 @@ enum RuntimeIdentifiers {
     static let deprecated: Set<String> = [
         "nodejs", "nodejs4.3", "nodejs4.3-edge", "nodejs6.10", "nodejs8.10", "nodejs10.x", "nodejs12.x", "nodejs14.x",
         "nodejs16.x", "nodejs18.x", "python2.7", "python3.6", "python3.7", "python3.8", "python3.9", "java8",
-        "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "dotnet5.0", "dotnet6", "ruby2.5",
+        "dotnet5.0", "ruby2.5",
         "ruby2.7",
-        "go1.x", "provided",
+        "provided",
+    ]
+
+    /// Those that AWS has retired and Apus has not: accepted where the host can run them, with a warning in the server's log.
+    static let retired: Set<String> = [
+        "dotnetcore1.0", "dotnetcore2.0", "dotnetcore2.1", "dotnetcore3.1", "dotnet6", "go1.x",
     ]
 }

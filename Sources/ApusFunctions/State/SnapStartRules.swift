@@ -18,6 +18,7 @@ enum SnapStartRules {
 
     static func check(_ configuration: Lambda.FunctionConfiguration) throws(Fault) {
         guard configuration.hasSnapStart else { return }
+        if configuration.isImage { throw FunctionFaults.notWithSnapStart("Container image") }
         let runtime = configuration.runtime ?? ""
         guard runtimes.contains(runtime) else { throw FunctionFaults.notWithSnapStart(runtime) }
         guard configuration.ephemeralStorage?.size ?? 0 <= temporarySpaceLimit else {

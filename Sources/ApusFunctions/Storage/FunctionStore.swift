@@ -95,6 +95,7 @@ struct FunctionStore: Sendable {
     /// Zero-padded, so that the order of the keys is the order of the numbers.
     static func versionKey(_ name: String, _ number: Int) -> String {
         let digits = String(number)
-        return "\(name)/\(String(repeating: "0", count: 12 - digits.utf8.count))\(digits)"
+        // A longer number comes from a client, and no version ever has it.
+        return "\(name)/\(String(repeating: "0", count: max(0, 12 - digits.utf8.count)))\(digits)"
     }
 }

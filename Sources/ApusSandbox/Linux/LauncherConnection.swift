@@ -287,6 +287,7 @@ final class LauncherConnection: Sendable {
         switch cause {
         case 0: handler?(.code(value))
         case 1: handler?(.signal(value))
+        case 3: handler?(.noDirectory(value))
         default: handler?(.notExecutable(value))
         }
     }

@@ -1,6 +1,6 @@
 /// The wire of `Sources/CApusLauncher/protocol.h`, which describes it.
 enum LauncherProtocol {
-    static let version: UInt32 = 2
+    static let version: UInt32 = 3
     static let messageLimit = 128 << 10
     static let descriptorLimit = 16
     static let periodMicroseconds = 20_000
@@ -10,10 +10,12 @@ enum LauncherProtocol {
         static let prepare: UInt32 = 2
         static let start: UInt32 = 3
         static let kill: UInt32 = 4
+        static let terminate: UInt32 = 10
         static let close: UInt32 = 5
         static let restart: UInt32 = 6
         static let specialize: UInt32 = 7
         static let fork: UInt32 = 8
+        static let openSocket: UInt32 = 9
         static let reply: UInt32 = 64
         static let exited: UInt32 = 65
     }

@@ -25,6 +25,7 @@ enum LauncherRequests {
         try put(Place(specification), into: &fields)
         try fields.put(specification.arguments)
         try fields.put(environment(specification.variables))
+        try fields.put(specification.image?.workingDirectory ?? "")
         return fields
     }
 
@@ -36,6 +37,7 @@ enum LauncherRequests {
         try put(Place(cell), into: &fields)
         try fields.put(cell.arguments)
         try fields.put(environment(cell.variables))
+        try fields.put("")
         return fields
     }
 
@@ -92,7 +94,8 @@ enum LauncherRequests {
             processes = specification.processes
             descriptors = specification.descriptors
             code = specification.code
-            mounts = specification.mounts
+            let root = specification.image.map { SandboxSpecification.Mount(source: $0.root, target: "/") }
+            mounts = (root.map { [$0] } ?? []) + specification.mounts
         }
 
         /// The launcher itself limits what is nobody's yet, but for the descriptors.

@@ -31,9 +31,10 @@ package struct LinuxSettings: Sendable {
     }
 }
 
-/// Environments of namespaces, control groups and a system call filter, made by the launcher.
+/// Environments of namespaces, control groups and a system call filter, made by the launcher: the drivers `linux` and, with the
+/// launcher in a user namespace, `userns`.
 package final class LinuxDriver: SandboxDriver {
-    package let name = "linux"
+    package let name: String
     package let probes: [Probe]
 
     package let makesCells: Bool
@@ -49,6 +50,7 @@ package final class LinuxDriver: SandboxDriver {
     /// - Throws: what the host lacks. The launcher ends then.
     package init(_ launcher: consuming Launcher, _ settings: LinuxSettings) throws(SandboxError) {
         warden = try MemoryWarden()
+        name = launcher.place == .host ? "linux" : "userns"
         let connection = try LauncherConnection(launcher, greeting: LauncherRequests.hello(settings))
         var reply = try connection.greet()
         guard let error = reply.i32(), let step = reply.text(), let version = reply.u32(),
@@ -61,8 +63,10 @@ package final class LinuxDriver: SandboxDriver {
         self.connection = connection
         self.probes = probes
         cgroupVersion = version
-        // Without user namespaces there are no forks.
-        makesCells = probes.contains { $0.feature == "user namespaces" && $0.result == .present }
+        // Without user namespaces there are no forks; a launcher in one says what else they need.
+        makesCells =
+            probes.contains { $0.feature == "user namespaces" && $0.result == .present }
+            && !probes.contains { $0.feature == "cells" && $0.result != .present }
         let pools = [
             SlotPool(connection: connection, purpose: .start, size: settings.pool),
             SlotPool(connection: connection, purpose: .fork, size: settings.forkPool),
@@ -187,6 +191,25 @@ extension LinuxDriver {
             connection.unwatch(sandbox.slot)
             throw SandboxError(step: error.step, subject: sandbox.id, errno: error.errno)
         }
+    }
+
+    /// - Parameter network: the namespace; it stays the sandbox's, and open until this returns.
+    func openSocket(in sandbox: LinuxSandbox, network: Int32) async throws(SandboxError) -> Int32 {
+        do throws(SandboxError) {
+            let reply = try await connection.request(
+                LauncherProtocol.Kind.openSocket, LauncherRequests.slot(sandbox.slot), descriptors: [network])
+            guard reply.descriptors.count == 1 else {
+                reply.descriptors.forEach { Glibc.close($0) }
+                throw SandboxError(step: "read a reply", subject: "the launcher", errno: EBADMSG)
+            }
+            return reply.descriptors[0]
+        } catch {
+            throw SandboxError(step: error.step, subject: sandbox.id, errno: error.errno)
+        }
+    }
+
+    func terminate(_ slot: UInt32) {
+        connection.post(LauncherProtocol.Kind.terminate, LauncherRequests.slot(slot))
     }
 
     func kill(_ slot: UInt32) { connection.post(LauncherProtocol.Kind.kill, LauncherRequests.slot(slot)) }

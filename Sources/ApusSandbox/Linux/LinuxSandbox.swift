@@ -136,6 +136,17 @@ final class LinuxSandbox: Sandbox {
 
     // MARK: While it runs
 
+    func openSocket() async throws(SandboxError) -> Int32 {
+        // A copy: a close does not wait for the launcher's answer.
+        let place = LauncherProtocol.Kept.network.rawValue
+        let copy = state.withLock { state in
+            state.kept.indices.contains(place) ? fcntl(state.kept[place], F_DUPFD_CLOEXEC, 0) : -1
+        }
+        guard copy >= 0 else { throw SandboxError(step: "open a socket", subject: id, errno: ESRCH) }
+        defer { Glibc.close(copy) }
+        return try await driver.openSocket(in: self, network: copy)
+    }
+
     func freeze() {
         state.withLock { state in
             if !state.closing, !state.killed, state.exit.exit == nil { state.meters?.freeze() }
@@ -157,6 +168,10 @@ final class LinuxSandbox: Sandbox {
             let known = state.withLock { $0.exit.wait { continuation.resume(returning: $0) } }
             if let known { continuation.resume(returning: known) }
         }
+    }
+
+    func terminate() {
+        if state.withLock({ !$0.closing && !$0.killed && $0.exit.exit == nil }) { driver.terminate(slot) }
     }
 
     func kill() {

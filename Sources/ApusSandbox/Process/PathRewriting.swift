@@ -3,10 +3,11 @@ struct PathRewriting: Sendable {
     /// The longest target first, so that `/opt/lib` is not taken for `/opt`.
     private let pairs: [SandboxSpecification.Mount]
 
-    init(_ specification: SandboxSpecification, temporary: String) {
+    init(_ specification: SandboxSpecification, temporary: String, launcher: String) {
         let own = [
             SandboxSpecification.Mount(source: specification.code, target: "/var/task"),
             SandboxSpecification.Mount(source: temporary, target: "/tmp"),
+            SandboxSpecification.Mount(source: launcher, target: "/var/rapid/init"),
         ]
         pairs = (specification.mounts + own).sorted { $0.target.utf8.count > $1.target.utf8.count }
     }

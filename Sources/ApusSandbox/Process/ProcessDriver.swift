@@ -19,25 +19,31 @@ package final class ProcessDriver: SandboxDriver {
 
     private let folder: String
     private let endpoint: String
+    private let launcher: String
     private let watcher: ExitWatcher
     private let running = Mutex<[ObjectIdentifier: ProcessSandbox]>([:])
 
     /// - Parameters:
     ///   - folder: a directory for the environments' `/tmp`; it is made when it is absent.
     ///   - endpoint: the value of `AWS_ENDPOINT_URL`, the server's own address.
-    package init(folder: String, endpoint: String) throws(SandboxError) {
+    ///   - launcher: the executable `apus-launcher`, which stands for `/var/rapid/init`.
+    package init(folder: String, endpoint: String, launcher: String) throws(SandboxError) {
         if mkdir(folder, 0o700) != 0 && errno != EEXIST {
             throw SandboxError(step: "make the folder", subject: folder, errno: errno)
         }
         self.folder = folder
         self.endpoint = endpoint
+        self.launcher = launcher
         watcher = try ExitWatcher()
     }
 
     package func start(_ specification: SandboxSpecification) async throws(SandboxError) -> any Sandbox {
         try specification.check()
+        guard specification.image == nil else {
+            throw SandboxError(step: "start an image", subject: specification.id, errno: ENOTSUP)
+        }
         let place = try ProcessPlace(specification, folder: folder)
-        let program = ProcessProgram(specification, place: place, endpoint: endpoint)
+        let program = ProcessProgram(specification, place: place, endpoint: endpoint, launcher: launcher)
         let sandbox = ProcessSandbox(program, id: specification.id, place: place, driver: self)
         do throws(SandboxError) {
             try sandbox.run(watcher)

@@ -8,12 +8,12 @@ struct ProcessProgram: Sendable {
     let directory: String
     let descriptors: Int
 
-    init(_ specification: SandboxSpecification, place: ProcessPlace, endpoint: String) {
-        let rewriting = PathRewriting(specification, temporary: place.temporary)
+    init(_ specification: SandboxSpecification, place: ProcessPlace, endpoint: String, launcher: String) {
+        let rewriting = PathRewriting(specification, temporary: place.temporary, launcher: launcher)
         arguments = specification.arguments.map(rewriting.rewrite)
         let own = [
             ("AWS_LAMBDA_RUNTIME_API", place.runtimeAPIAddress), ("AWS_ENDPOINT_URL", endpoint),
-            ("TMPDIR", place.temporary),
+            ("TMPDIR", place.temporary), ("_APUS_LAYER_ROOT", rewriting.rewrite("/opt")),
         ]
         let others = specification.variables.filter { variable in !own.contains { $0.0 == variable.name } }
         variables = (others.map { ($0.name, rewriting.rewrite($0.value)) } + own).map { "\($0.0)=\($0.1)" }

@@ -69,6 +69,12 @@ final class ProcessSandbox: Sandbox {
         try driver.watch(self)
     }
 
+    func terminate() {
+        state.withLock { state in
+            if state.process > 0 { Glibc.kill(state.process, SIGTERM) }
+        }
+    }
+
     /// Under the lock, so that the leader is not reaped meanwhile and its number given to others.
     func kill() {
         state.withLock { state in
@@ -78,6 +84,12 @@ final class ProcessSandbox: Sandbox {
 
     func specialize(_ specification: SandboxSpecification) async throws(SandboxError) {
         throw SandboxError(step: "specialize", subject: id, errno: ENOTSUP)
+    }
+
+    func openSocket() async throws(SandboxError) -> Int32 {
+        let opened = socket(AF_INET, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue | SOCK_NONBLOCK.rawValue), 0)
+        guard opened >= 0 else { throw SandboxError(step: "open a socket", subject: id, errno: errno) }
+        return opened
     }
 
     func freeze() {}

@@ -9,8 +9,11 @@ import Synchronization
 
 /// Unpacked code on the local disk.
 ///
-/// Each request for a tree reads the stored package whole, which checks its seal and its hash; only the unpacking is saved. A
-/// tree lies in `FOLDER/SHA256-…` with everything readable by all, below a folder that others may pass through and not list.
+/// Each request for a function's tree reads the stored package whole, which checks its seal and its hash; only the unpacking is
+/// saved. Layers, often many times as large and shared by many functions, are checked when they are unpacked.
+///
+/// A tree lies in `FOLDER/SHA256-…` with everything readable by all, below a folder that others may pass through and not list. The
+/// merged tree of a function's layers lies beside those of each layer and shares their files.
 package final class CodeCache: CodeSource {
     private typealias Waiter = CheckedContinuation<Result<CodeTree, CodeError>, Never>
 
@@ -43,21 +46,34 @@ package final class CodeCache: CodeSource {
         remove(leftovers.map { "\(folder)/\($0)" })
     }
 
-    package func tree(_ code: CodeReference) async throws(CodeError) -> CodeTree {
+    package func tree(_ code: CodeReference) async throws(CodeError) -> CodeTree { try await tree(.package(code)) }
+
+    package func layers(_ layers: [CodeReference]) async throws(CodeError) -> LayerTree {
+        let files = try await tree(.layers(layers))
+        let extensions = FileTree.names(in: "\(files.path)/extensions") ?? []
+        return LayerTree(files: files, hasExtensions: !extensions.isEmpty)
+    }
+
+    private func tree(_ key: TreeKey) async throws(CodeError) -> CodeTree {
         let result: Result<CodeTree, CodeError> = await withCheckedContinuation { waiter in
-            guard state.withLock({ $0.join(code, waiter) }) else { return }
+            guard state.withLock({ $0.join(key, waiter) }) else { return }
             // A check serves many callers, so it is a child of none, and one who gives up does not end it for the others.
-            Task { await check(code) }
+            Task { await check(key) }
         }
         return try result.get()
     }
 
-    /// Checks and unpacks a code for all who wait for it, until nobody does.
-    private func check(_ code: CodeReference) async {
+    /// Checks a code and makes its directory for all who wait for it, until nobody does.
+    private func check(_ key: TreeKey) async {
         while true {
-            let outcome = await verifiedPath(code)
+            let outcome: Result<String, CodeError>
+            do throws(CodeError) {
+                outcome = .success(try await verifiedPath(key))
+            } catch {
+                outcome = .failure(error)
+            }
             let ending = state.withLock { state in
-                state.end(code, outcome.mapError { if case .corrupt = $0 { .corrupt } else { .unavailable } })
+                state.end(key, outcome.mapError { if case .corrupt = $0 { .corrupt } else { .unavailable } })
             }
             remove(ending.removals)
             for waiter in ending.waiters {
@@ -73,38 +89,56 @@ package final class CodeCache: CodeSource {
         }
     }
 
-    private func verifiedPath(_ code: CodeReference) async -> Result<String, CodeError> {
-        guard let id = BlobID(hex: code.sha256) else {
-            return .failure(.unavailable("\(code.sha256) names no package"))
+    private func verifiedPath(_ key: TreeKey) async throws(CodeError) -> String {
+        switch key {
+        case .package(let code):
+            let bytes = try await verifiedBytes(code)
+            if let path = path(of: key) { return path }
+            return try await make(key) { [unzippedLimit] path throws(ArchiveError) in
+                try ZipArchive.unpack(bytes, into: path, unzippedLimit: unzippedLimit)
+            }
+        case .layers(let layers):
+            if let path = path(of: key) { return path }
+            var trees: [CodeTree] = []
+            for layer in layers { trees.append(try await tree(layer)) }
+            return try await make(key) { [trees] path throws(ArchiveError) in
+                try FileTree.merge(trees.map(\.path), into: path)
+            }
         }
-        let bytes: [UInt8]
-        do {
-            bytes = try await blobs.get(id)
-        } catch {
-            return .failure(error.code == .corrupt ? .corrupt(error.context) : .unavailable(error.context))
-        }
-        if let path = state.withLock({ $0.path(of: code) }) { return .success(path) }
-        return await unpack(bytes, code)
     }
 
-    private func unpack(_ bytes: [UInt8], _ code: CodeReference) async -> Result<String, CodeError> {
+    private func path(of key: TreeKey) -> String? { state.withLock { $0.path(of: key) } }
+
+    private func verifiedBytes(_ code: CodeReference) async throws(CodeError) -> [UInt8] {
+        guard let id = BlobID(hex: code.sha256) else { throw .unavailable("\(code.sha256) names no package") }
+        do {
+            return try await blobs.get(id)
+        } catch {
+            throw error.code == .corrupt ? .corrupt(error.context) : .unavailable(error.context)
+        }
+    }
+
+    /// Makes a directory where there is none yet.
+    private func make(
+        _ key: TreeKey, _ fill: @escaping @Sendable (String) throws(ArchiveError) -> Void
+    ) async throws(CodeError) -> String {
         // A name of its own each time: a tree that is being removed is never in the way of its successor.
-        let path = "\(folder)/\(code.sha256)-\(String(UInt32.random(in: .min ... .max), radix: 16))"
-        return await withCheckedContinuation { continuation in
-            threads.submit { [unzippedLimit] state in
+        let path = "\(folder)/\(key.name)-\(String(UInt32.random(in: .min ... .max), radix: 16))"
+        let result: Result<String, CodeError> = await withCheckedContinuation { continuation in
+            threads.submit { state in
                 guard case .active = state else {
-                    continuation.resume(returning: .failure(.unavailable("unpack \(code.sha256): shutting down")))
+                    continuation.resume(returning: .failure(.unavailable("make \(key.name): shutting down")))
                     return
                 }
                 do throws(ArchiveError) {
-                    try ZipArchive.unpack(bytes, into: path, unzippedLimit: unzippedLimit)
+                    try fill(path)
                     continuation.resume(returning: .success(path))
                 } catch {
-                    let reason = "unpack \(code.sha256): \(error.context)"
-                    continuation.resume(returning: .failure(.unavailable(reason)))
+                    continuation.resume(returning: .failure(.unavailable("make \(key.name): \(error.context)")))
                 }
             }
         }
+        return try result.get()
     }
 
     private func remove(_ paths: [String]) {

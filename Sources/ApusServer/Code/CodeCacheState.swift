@@ -1,5 +1,3 @@
-import ApusModel
-
 /// The rules of a cache of unpacked code: who waits for which check, who uses which tree, which trees go. Touches no file.
 ///
 /// Each code has at most one check running. Whoever comes meanwhile waits for the next one, so that every caller gets a check
@@ -25,7 +23,7 @@ struct CodeCacheState<Waiter: Sendable>: Sendable {
         var beginsAnother: Bool
     }
 
-    private struct Code {
+    private struct Entry {
         var current: TreeID?
         var checking: [Waiter] = []
         var next: [Waiter] = []
@@ -33,14 +31,14 @@ struct CodeCacheState<Waiter: Sendable>: Sendable {
     }
 
     private struct Tree {
-        var code: CodeReference
+        var key: TreeKey
         var path: String
         var users: Int
         /// Counts up with each release; the least is the one unused for longest.
         var lastRelease: Int
     }
 
-    private var codes: [CodeReference: Code] = [:]
+    private var entries: [TreeKey: Entry] = [:]
     private var trees: [TreeID: Tree] = [:]
     private var lastTree = 0
     private var lastRelease = 0
@@ -50,28 +48,28 @@ struct CodeCacheState<Waiter: Sendable>: Sendable {
     init(unusedLimit: Int) { self.unusedLimit = unusedLimit }
 
     /// - Returns: true when the caller must begin a check.
-    mutating func join(_ code: CodeReference, _ waiter: Waiter) -> Bool {
-        if codes[code, default: Code()].isChecking {
-            codes[code, default: Code()].next.append(waiter)
+    mutating func join(_ key: TreeKey, _ waiter: Waiter) -> Bool {
+        if entries[key, default: Entry()].isChecking {
+            entries[key, default: Entry()].next.append(waiter)
             return false
         }
-        codes[code, default: Code()].isChecking = true
-        codes[code, default: Code()].checking = [waiter]
+        entries[key, default: Entry()].isChecking = true
+        entries[key, default: Entry()].checking = [waiter]
         return true
     }
 
     /// The directory that the code lies unpacked in. It stays as long as a check of the code runs.
-    func path(of code: CodeReference) -> String? { codes[code]?.current.flatMap { trees[$0]?.path } }
+    func path(of key: TreeKey) -> String? { entries[key]?.current.flatMap { trees[$0]?.path } }
 
     /// Ends the check of a code.
     ///
     /// - Parameter outcome: the directory of its files.
-    mutating func end(_ code: CodeReference, _ outcome: Result<String, CodeFailure>) -> Ending {
-        var entry = codes[code, default: Code()]
+    mutating func end(_ key: TreeKey, _ outcome: Result<String, CodeFailure>) -> Ending {
+        var entry = entries[key, default: Entry()]
         var ending = Ending(waiters: entry.checking, tree: nil, removals: [], beginsAnother: !entry.next.isEmpty)
         switch outcome {
         case .success(let path):
-            let id = entry.current ?? newTree(code, path)
+            let id = entry.current ?? newTree(key, path)
             entry.current = id
             trees[id]?.users += entry.checking.count
             ending.tree = (id, path)
@@ -87,7 +85,7 @@ struct CodeCacheState<Waiter: Sendable>: Sendable {
         entry.checking = entry.next
         entry.isChecking = ending.beginsAnother
         entry.next = []
-        codes[code] = entry.isChecking || entry.current != nil ? entry : nil
+        entries[key] = entry.isChecking || entry.current != nil ? entry : nil
         ending.removals += takeSurplus()
         return ending
     }
@@ -101,28 +99,28 @@ struct CodeCacheState<Waiter: Sendable>: Sendable {
         tree.users -= 1
         tree.lastRelease = lastRelease
         trees[id] = tree
-        if tree.users == 0, codes[tree.code]?.current != id {
+        if tree.users == 0, entries[tree.key]?.current != id {
             trees[id] = nil
             return [tree.path]
         }
         return takeSurplus()
     }
 
-    private mutating func newTree(_ code: CodeReference, _ path: String) -> TreeID {
+    private mutating func newTree(_ key: TreeKey, _ path: String) -> TreeID {
         lastTree += 1
         let id = TreeID(number: lastTree)
-        trees[id] = Tree(code: code, path: path, users: 0, lastRelease: lastRelease)
+        trees[id] = Tree(key: key, path: path, users: 0, lastRelease: lastRelease)
         return id
     }
 
     private mutating func takeSurplus() -> [String] {
-        var unused = trees.filter { $0.value.users == 0 && codes[$0.value.code]?.isChecking != true }
+        var unused = trees.filter { $0.value.users == 0 && entries[$0.value.key]?.isChecking != true }
         guard unused.count > unusedLimit else { return [] }
         var paths: [String] = []
         while unused.count > unusedLimit, let oldest = unused.min(by: { $0.value.lastRelease < $1.value.lastRelease }) {
             unused[oldest.key] = nil
             trees[oldest.key] = nil
-            codes[oldest.value.code] = nil
+            entries[oldest.value.key] = nil
             paths.append(oldest.value.path)
         }
         return paths

@@ -14,6 +14,7 @@ struct APIResponder: Sendable {
     private static let bodyLimit = 72 << 20
 
     let dispatcher: ServiceDispatcher
+    let urls: FunctionURLResponder
     let location: CodeLocation
     let blobs: any BlobStore
 
@@ -32,7 +33,10 @@ struct APIResponder: Sendable {
     }
 
     @concurrent
-    func respond(_ request: Request, _ writer: consuming ResponseWriter) async throws {
+    func respond(_ request: Request, _ writer: consuming ResponseWriter, from address: SocketAddress?) async throws {
+        if let place = urls.place(of: request.head) {
+            return try await urls.respond(request, at: place, from: address, writer)
+        }
         let path = request.head.path ?? "/"
         let response = Self.isOwn(path) ? try await own(request, path: path) : await service(request, target: path)
         let body = request.method == .head ? ResponseBody() : ResponseBody(byteBuffer: response.body)

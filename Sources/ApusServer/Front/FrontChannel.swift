@@ -17,7 +17,9 @@ struct FrontChannel: ServerChildChannel, HTTPChannelHandler {
     let time: any TimeSource
 
     init(responder: APIResponder, front: InvokeFront, time: any TimeSource) {
-        self.responder = { request, writer, _ in try await responder.respond(request, writer) }
+        self.responder = { request, writer, channel in
+            try await responder.respond(request, writer, from: channel.remoteAddress)
+        }
         self.front = front
         self.time = time
     }

@@ -2,16 +2,17 @@ import Foundation
 
 /// Runs a short program of the host.
 enum Program {
+    /// - Parameter keepsOutput: for programs that print little, as a pipe holds no more.
     /// - Returns: what it printed, on either stream; nil when it could not be run or failed.
-    static func run(_ arguments: [String]) async -> String? {
+    static func run(_ arguments: [String], keepsOutput: Bool = true) async -> String? {
         guard let program = arguments.first else { return nil }
         let process = Process()
         process.executableURL = URL(filePath: program)
         process.arguments = Array(arguments.dropFirst())
         process.standardInput = FileHandle.nullDevice
         let output = Pipe()
-        process.standardOutput = output
-        process.standardError = output
+        process.standardOutput = keepsOutput ? output : FileHandle.nullDevice
+        process.standardError = keepsOutput ? output : FileHandle.nullDevice
         let status: Int32? = await withCheckedContinuation { continuation in
             process.terminationHandler = { continuation.resume(returning: $0.terminationStatus) }
             do {
@@ -22,7 +23,7 @@ enum Program {
             }
         }
         guard status == 0 else { return nil }
-        // Versions are a line; what would fill a pipe is not read.
+        guard keepsOutput else { return "" }
         return String(decoding: output.fileHandleForReading.availableData, as: UTF8.self)
     }
 }

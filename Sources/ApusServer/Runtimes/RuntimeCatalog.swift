@@ -13,7 +13,7 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
 
     /// Programs that the operator has named, by identifier.
     private let interpreters: [String: String]
-    private let found = Mutex<[String: RuntimeBundle]>([:])
+    private let searches = Mutex<[String: Task<Result<RuntimeBundle, RuntimeUnavailable>, Never>]>([:])
 
     /// - Parameters:
     ///   - folder: holds a folder for each family of runtimes.
@@ -57,11 +57,34 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
         }
     }
 
+    /// The first who asks looks for it; who comes meanwhile waits for the same.
     package func bundle(_ id: String) async throws(RuntimeUnavailable) -> RuntimeBundle {
-        if let bundle = found.withLock({ $0[id] }) { return bundle }
         let served = aliases[id] ?? id
-        guard let (description, folder) = descriptions[served] else {
-            throw RuntimeUnavailable(detail: "there is no \(served).json below the runtimes folder.")
+        let search = searches.withLock { searches in
+            if let search = searches[served] { return search }
+            let search = Task { await self.search(served) }
+            searches[served] = search
+            return search
+        }
+        let result = await search.value
+        if case .failure = result {
+            // What is missing may be installed later.
+            searches.withLock { $0[served] = nil }
+        }
+        return try result.get().serving(id)
+    }
+
+    private func search(_ id: String) async -> Result<RuntimeBundle, RuntimeUnavailable> {
+        do throws(RuntimeUnavailable) {
+            return .success(try await find(id))
+        } catch {
+            return .failure(error)
+        }
+    }
+
+    private func find(_ id: String) async throws(RuntimeUnavailable) -> RuntimeBundle {
+        guard let (description, folder) = descriptions[id] else {
+            throw RuntimeUnavailable(detail: "there is no \(id).json below the runtimes folder.")
         }
         var values = ["bundle": folder, "entrypoint": description.entrypoints?.first ?? ""]
         var mounts = description.mounts.map { ($0.source.filled(values), $0.target) }.map(
@@ -70,18 +93,24 @@ package final class RuntimeCatalog: RuntimeDirectory, RuntimeRegistry {
             let interpreter = try await interpreter(description)
             values["interpreter"] = interpreter.path
             mounts += interpreter.mounts
-            if let prepare = description.prepare { _ = await Program.run(prepare.map { $0.filled(values) }) }
+            if let prepare = description.prepare {
+                _ = await Program.run(prepare.map { $0.filled(values) }, keepsOutput: false)
+            }
+            if let product = description.product,
+                !FileManager.default.isReadableFile(atPath: product.file.filled(values))
+            {
+                throw RuntimeUnavailable(
+                    detail: "\(product.file.filled(values)) has not been made. It takes \(product.needs).")
+            }
             values["interpreter"] = interpreter.pathInside
         }
-        let bundle = RuntimeBundle(
+        return RuntimeBundle(
             id: id, arguments: description.arguments.map { $0.filled(values) },
             mounts: mounts,
             variables: description.environment.map { (name: $0.key, value: $0.value.filled(values)) },
             executionEnvironment: description.executionEnvironment, hasFramedLogs: description.framedLogs,
             version: description.runtimeVersion, cell: description.cell,
-            bootVariables: description.bootVariables ?? [])
-        found.withLock { $0[id] = bundle }
-        return bundle
+            bootVariables: description.bootVariables ?? [], entrypoints: description.entrypoints ?? [])
     }
 
     private func candidates(_ description: RuntimeDescription) -> [Interpreter] {

@@ -8,6 +8,13 @@ struct RuntimeDescription: Decodable, Sendable {
         var target: String
     }
 
+    struct Product: Decodable, Sendable {
+        var file: String
+
+        /// What a host without it lacks, for the operator.
+        var needs: String
+    }
+
     /// The identifier that clients name.
     var id: String
 
@@ -22,6 +29,9 @@ struct RuntimeDescription: Decodable, Sendable {
 
     /// Run once before the first use, with the folder of the data file as `{bundle}`; its failure costs speed only.
     var prepare: [String]?
+
+    /// What ``prepare`` has to have made; absent where it only saves time.
+    var product: Product?
 
     /// Where the function's own program may be, for runtimes without one.
     var entrypoints: [String]?

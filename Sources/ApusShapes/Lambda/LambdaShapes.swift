@@ -3,13 +3,24 @@
 package import ApusWire
 
 extension Lambda {
+    package static let addLayerVersionPermission = Operation<
+        AddLayerVersionPermissionRequest, AddLayerVersionPermissionResponse
+    >("AddLayerVersionPermission")
+    package static let addPermission = Operation<AddPermissionRequest, AddPermissionResponse>("AddPermission")
     package static let createAlias = Operation<CreateAliasRequest, AliasConfiguration>("CreateAlias")
     package static let createFunction = Operation<CreateFunctionRequest, FunctionConfiguration>("CreateFunction")
+    package static let createFunctionUrlConfig = Operation<
+        CreateFunctionUrlConfigRequest, CreateFunctionUrlConfigResponse
+    >("CreateFunctionUrlConfig")
     package static let deleteAlias = Operation<DeleteAliasRequest, EmptyShape>("DeleteAlias")
     package static let deleteFunction = Operation<DeleteFunctionRequest, DeleteFunctionResponse>("DeleteFunction")
     package static let deleteFunctionConcurrency = Operation<
         DeleteFunctionConcurrencyRequest, EmptyShape
     >("DeleteFunctionConcurrency")
+    package static let deleteFunctionUrlConfig = Operation<
+        DeleteFunctionUrlConfigRequest, EmptyShape
+    >("DeleteFunctionUrlConfig")
+    package static let deleteLayerVersion = Operation<DeleteLayerVersionRequest, EmptyShape>("DeleteLayerVersion")
     package static let deleteProvisionedConcurrencyConfig = Operation<
         DeleteProvisionedConcurrencyConfigRequest, EmptyShape
     >("DeleteProvisionedConcurrencyConfig")
@@ -24,12 +35,30 @@ extension Lambda {
     package static let getFunctionConfiguration = Operation<
         GetFunctionConfigurationRequest, FunctionConfiguration
     >("GetFunctionConfiguration")
+    package static let getFunctionUrlConfig = Operation<
+        GetFunctionUrlConfigRequest, GetFunctionUrlConfigResponse
+    >("GetFunctionUrlConfig")
+    package static let getLayerVersion = Operation<GetLayerVersionRequest, GetLayerVersionResponse>("GetLayerVersion")
+    package static let getLayerVersionByArn = Operation<
+        GetLayerVersionByArnRequest, GetLayerVersionResponse
+    >("GetLayerVersionByArn")
+    package static let getLayerVersionPolicy = Operation<
+        GetLayerVersionPolicyRequest, GetLayerVersionPolicyResponse
+    >("GetLayerVersionPolicy")
+    package static let getPolicy = Operation<GetPolicyRequest, GetPolicyResponse>("GetPolicy")
     package static let getProvisionedConcurrencyConfig = Operation<
         GetProvisionedConcurrencyConfigRequest, GetProvisionedConcurrencyConfigResponse
     >("GetProvisionedConcurrencyConfig")
     package static let invoke = Operation<InvocationRequest, InvocationResponse>("Invoke")
     package static let listAliases = Operation<ListAliasesRequest, ListAliasesResponse>("ListAliases")
+    package static let listFunctionUrlConfigs = Operation<
+        ListFunctionUrlConfigsRequest, ListFunctionUrlConfigsResponse
+    >("ListFunctionUrlConfigs")
     package static let listFunctions = Operation<ListFunctionsRequest, ListFunctionsResponse>("ListFunctions")
+    package static let listLayerVersions = Operation<
+        ListLayerVersionsRequest, ListLayerVersionsResponse
+    >("ListLayerVersions")
+    package static let listLayers = Operation<ListLayersRequest, ListLayersResponse>("ListLayers")
     package static let listProvisionedConcurrencyConfigs = Operation<
         ListProvisionedConcurrencyConfigsRequest, ListProvisionedConcurrencyConfigsResponse
     >("ListProvisionedConcurrencyConfigs")
@@ -37,6 +66,9 @@ extension Lambda {
     package static let listVersionsByFunction = Operation<
         ListVersionsByFunctionRequest, ListVersionsByFunctionResponse
     >("ListVersionsByFunction")
+    package static let publishLayerVersion = Operation<
+        PublishLayerVersionRequest, PublishLayerVersionResponse
+    >("PublishLayerVersion")
     package static let publishVersion = Operation<PublishVersionRequest, FunctionConfiguration>("PublishVersion")
     package static let putFunctionConcurrency = Operation<
         PutFunctionConcurrencyRequest, Concurrency
@@ -44,6 +76,10 @@ extension Lambda {
     package static let putProvisionedConcurrencyConfig = Operation<
         PutProvisionedConcurrencyConfigRequest, PutProvisionedConcurrencyConfigResponse
     >("PutProvisionedConcurrencyConfig")
+    package static let removeLayerVersionPermission = Operation<
+        RemoveLayerVersionPermissionRequest, EmptyShape
+    >("RemoveLayerVersionPermission")
+    package static let removePermission = Operation<RemovePermissionRequest, EmptyShape>("RemovePermission")
     package static let tagResource = Operation<TagResourceRequest, EmptyShape>("TagResource")
     package static let untagResource = Operation<UntagResourceRequest, EmptyShape>("UntagResource")
     package static let updateAlias = Operation<UpdateAliasRequest, AliasConfiguration>("UpdateAlias")
@@ -53,6 +89,9 @@ extension Lambda {
     package static let updateFunctionConfiguration = Operation<
         UpdateFunctionConfigurationRequest, FunctionConfiguration
     >("UpdateFunctionConfiguration")
+    package static let updateFunctionUrlConfig = Operation<
+        UpdateFunctionUrlConfigRequest, UpdateFunctionUrlConfigResponse
+    >("UpdateFunctionUrlConfig")
 }
 
 extension Lambda {
@@ -135,6 +174,175 @@ extension Lambda {
             var members = ShapeMembers()
             members.set("TotalCodeSize", totalCodeSize)
             members.set("FunctionCount", functionCount)
+            return members.shapeValue
+        }
+    }
+
+    package struct AddLayerVersionPermissionRequest: WireShape, Equatable {
+        package var layerName: String
+        package var versionNumber: Int
+        package var statementId: String
+        package var action: String
+        package var principal: String
+        package var organizationId: String?
+        package var revisionId: String?
+
+        package init(
+            layerName: String,
+            versionNumber: Int,
+            statementId: String,
+            action: String,
+            principal: String,
+            organizationId: String? = nil,
+            revisionId: String? = nil
+        ) {
+            self.layerName = layerName
+            self.versionNumber = versionNumber
+            self.statementId = statementId
+            self.action = action
+            self.principal = principal
+            self.organizationId = organizationId
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.versionNumber = members.get("VersionNumber") ?? 0
+            self.statementId = members.get("StatementId") ?? ""
+            self.action = members.get("Action") ?? ""
+            self.principal = members.get("Principal") ?? ""
+            self.organizationId = members.get("OrganizationId")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("VersionNumber", versionNumber)
+            members.set("StatementId", statementId)
+            members.set("Action", action)
+            members.set("Principal", principal)
+            members.set("OrganizationId", organizationId)
+            members.set("RevisionId", revisionId)
+            return members.shapeValue
+        }
+    }
+
+    package struct AddLayerVersionPermissionResponse: WireShape, Equatable {
+        package var statement: String?
+        package var revisionId: String?
+
+        package init(statement: String? = nil, revisionId: String? = nil) {
+            self.statement = statement
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.statement = members.get("Statement")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Statement", statement)
+            members.set("RevisionId", revisionId)
+            return members.shapeValue
+        }
+    }
+
+    package struct AddPermissionRequest: WireShape, Equatable {
+        package var functionName: String
+        package var statementId: String
+        package var action: String
+        package var principal: String
+        package var sourceArn: String?
+        package var functionUrlAuthType: String?
+        package var invokedViaFunctionUrl: Bool?
+        package var sourceAccount: String?
+        package var eventSourceToken: String?
+        package var qualifier: String?
+        package var revisionId: String?
+        package var principalOrgID: String?
+
+        package init(
+            functionName: String,
+            statementId: String,
+            action: String,
+            principal: String,
+            sourceArn: String? = nil,
+            functionUrlAuthType: String? = nil,
+            invokedViaFunctionUrl: Bool? = nil,
+            sourceAccount: String? = nil,
+            eventSourceToken: String? = nil,
+            qualifier: String? = nil,
+            revisionId: String? = nil,
+            principalOrgID: String? = nil
+        ) {
+            self.functionName = functionName
+            self.statementId = statementId
+            self.action = action
+            self.principal = principal
+            self.sourceArn = sourceArn
+            self.functionUrlAuthType = functionUrlAuthType
+            self.invokedViaFunctionUrl = invokedViaFunctionUrl
+            self.sourceAccount = sourceAccount
+            self.eventSourceToken = eventSourceToken
+            self.qualifier = qualifier
+            self.revisionId = revisionId
+            self.principalOrgID = principalOrgID
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.statementId = members.get("StatementId") ?? ""
+            self.action = members.get("Action") ?? ""
+            self.principal = members.get("Principal") ?? ""
+            self.sourceArn = members.get("SourceArn")
+            self.functionUrlAuthType = members.get("FunctionUrlAuthType")
+            self.invokedViaFunctionUrl = members.get("InvokedViaFunctionUrl")
+            self.sourceAccount = members.get("SourceAccount")
+            self.eventSourceToken = members.get("EventSourceToken")
+            self.qualifier = members.get("Qualifier")
+            self.revisionId = members.get("RevisionId")
+            self.principalOrgID = members.get("PrincipalOrgID")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("StatementId", statementId)
+            members.set("Action", action)
+            members.set("Principal", principal)
+            members.set("SourceArn", sourceArn)
+            members.set("FunctionUrlAuthType", functionUrlAuthType)
+            members.set("InvokedViaFunctionUrl", invokedViaFunctionUrl)
+            members.set("SourceAccount", sourceAccount)
+            members.set("EventSourceToken", eventSourceToken)
+            members.set("Qualifier", qualifier)
+            members.set("RevisionId", revisionId)
+            members.set("PrincipalOrgID", principalOrgID)
+            return members.shapeValue
+        }
+    }
+
+    package struct AddPermissionResponse: WireShape, Equatable {
+        package var statement: String?
+
+        package init(statement: String? = nil) {
+            self.statement = statement
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.statement = members.get("Statement")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Statement", statement)
             return members.shapeValue
         }
     }
@@ -241,6 +449,52 @@ extension Lambda {
         package var shapeValue: ShapeValue {
             var members = ShapeMembers()
             members.set("ReservedConcurrentExecutions", reservedConcurrentExecutions)
+            return members.shapeValue
+        }
+    }
+
+    package struct Cors: WireShape, Equatable {
+        package var allowCredentials: Bool?
+        package var allowHeaders: [String]?
+        package var allowMethods: [String]?
+        package var allowOrigins: [String]?
+        package var exposeHeaders: [String]?
+        package var maxAge: Int?
+
+        package init(
+            allowCredentials: Bool? = nil,
+            allowHeaders: [String]? = nil,
+            allowMethods: [String]? = nil,
+            allowOrigins: [String]? = nil,
+            exposeHeaders: [String]? = nil,
+            maxAge: Int? = nil
+        ) {
+            self.allowCredentials = allowCredentials
+            self.allowHeaders = allowHeaders
+            self.allowMethods = allowMethods
+            self.allowOrigins = allowOrigins
+            self.exposeHeaders = exposeHeaders
+            self.maxAge = maxAge
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.allowCredentials = members.get("AllowCredentials")
+            self.allowHeaders = members.get("AllowHeaders")
+            self.allowMethods = members.get("AllowMethods")
+            self.allowOrigins = members.get("AllowOrigins")
+            self.exposeHeaders = members.get("ExposeHeaders")
+            self.maxAge = members.get("MaxAge")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("AllowCredentials", allowCredentials)
+            members.set("AllowHeaders", allowHeaders)
+            members.set("AllowMethods", allowMethods)
+            members.set("AllowOrigins", allowOrigins)
+            members.set("ExposeHeaders", exposeHeaders)
+            members.set("MaxAge", maxAge)
             return members.shapeValue
         }
     }
@@ -452,6 +706,93 @@ extension Lambda {
         }
     }
 
+    package struct CreateFunctionUrlConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String?
+        package var authType: String
+        package var cors: Cors?
+        package var invokeMode: String?
+
+        package init(
+            functionName: String,
+            qualifier: String? = nil,
+            authType: String,
+            cors: Cors? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+            self.authType = authType
+            self.cors = cors
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier")
+            self.authType = members.get("AuthType") ?? ""
+            self.cors = members.get("Cors")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            members.set("AuthType", authType)
+            members.set("Cors", cors)
+            members.set("InvokeMode", invokeMode)
+            return members.shapeValue
+        }
+    }
+
+    package struct CreateFunctionUrlConfigResponse: WireShape, Equatable {
+        package var functionUrl: String?
+        package var functionArn: String?
+        package var authType: String?
+        package var cors: Cors?
+        package var creationTime: String?
+        package var invokeMode: String?
+
+        package init(
+            functionUrl: String? = nil,
+            functionArn: String? = nil,
+            authType: String? = nil,
+            cors: Cors? = nil,
+            creationTime: String? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionUrl = functionUrl
+            self.functionArn = functionArn
+            self.authType = authType
+            self.cors = cors
+            self.creationTime = creationTime
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionUrl = members.get("FunctionUrl")
+            self.functionArn = members.get("FunctionArn")
+            self.authType = members.get("AuthType")
+            self.cors = members.get("Cors")
+            self.creationTime = members.get("CreationTime")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionUrl", functionUrl)
+            members.set("FunctionArn", functionArn)
+            members.set("AuthType", authType)
+            members.set("Cors", cors)
+            members.set("CreationTime", creationTime)
+            members.set("InvokeMode", invokeMode)
+            return members.shapeValue
+        }
+    }
+
     package struct DeadLetterConfig: WireShape, Equatable {
         package var targetArn: String?
 
@@ -551,6 +892,52 @@ extension Lambda {
         package var shapeValue: ShapeValue {
             var members = ShapeMembers()
             members.set("StatusCode", statusCode)
+            return members.shapeValue
+        }
+    }
+
+    package struct DeleteFunctionUrlConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String?
+
+        package init(functionName: String, qualifier: String? = nil) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            return members.shapeValue
+        }
+    }
+
+    package struct DeleteLayerVersionRequest: WireShape, Equatable {
+        package var layerName: String
+        package var versionNumber: Int
+
+        package init(layerName: String, versionNumber: Int) {
+            self.layerName = layerName
+            self.versionNumber = versionNumber
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.versionNumber = members.get("VersionNumber") ?? 0
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("VersionNumber", versionNumber)
             return members.shapeValue
         }
     }
@@ -1090,6 +1477,57 @@ extension Lambda {
         }
     }
 
+    package struct FunctionUrlConfig: WireShape, Equatable {
+        package var functionUrl: String?
+        package var functionArn: String?
+        package var creationTime: String?
+        package var lastModifiedTime: String?
+        package var cors: Cors?
+        package var authType: String?
+        package var invokeMode: String?
+
+        package init(
+            functionUrl: String? = nil,
+            functionArn: String? = nil,
+            creationTime: String? = nil,
+            lastModifiedTime: String? = nil,
+            cors: Cors? = nil,
+            authType: String? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionUrl = functionUrl
+            self.functionArn = functionArn
+            self.creationTime = creationTime
+            self.lastModifiedTime = lastModifiedTime
+            self.cors = cors
+            self.authType = authType
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionUrl = members.get("FunctionUrl")
+            self.functionArn = members.get("FunctionArn")
+            self.creationTime = members.get("CreationTime")
+            self.lastModifiedTime = members.get("LastModifiedTime")
+            self.cors = members.get("Cors")
+            self.authType = members.get("AuthType")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionUrl", functionUrl)
+            members.set("FunctionArn", functionArn)
+            members.set("CreationTime", creationTime)
+            members.set("LastModifiedTime", lastModifiedTime)
+            members.set("Cors", cors)
+            members.set("AuthType", authType)
+            members.set("InvokeMode", invokeMode)
+            return members.shapeValue
+        }
+    }
+
     package struct GetAccountSettingsRequest: WireShape, Equatable {
         package init() {
         }
@@ -1266,6 +1704,275 @@ extension Lambda {
             members.set("Tags", tags)
             members.set("TagsError", tagsError)
             members.set("Concurrency", concurrency)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetFunctionUrlConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String?
+
+        package init(functionName: String, qualifier: String? = nil) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetFunctionUrlConfigResponse: WireShape, Equatable {
+        package var functionUrl: String?
+        package var functionArn: String?
+        package var authType: String?
+        package var cors: Cors?
+        package var creationTime: String?
+        package var lastModifiedTime: String?
+        package var invokeMode: String?
+
+        package init(
+            functionUrl: String? = nil,
+            functionArn: String? = nil,
+            authType: String? = nil,
+            cors: Cors? = nil,
+            creationTime: String? = nil,
+            lastModifiedTime: String? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionUrl = functionUrl
+            self.functionArn = functionArn
+            self.authType = authType
+            self.cors = cors
+            self.creationTime = creationTime
+            self.lastModifiedTime = lastModifiedTime
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionUrl = members.get("FunctionUrl")
+            self.functionArn = members.get("FunctionArn")
+            self.authType = members.get("AuthType")
+            self.cors = members.get("Cors")
+            self.creationTime = members.get("CreationTime")
+            self.lastModifiedTime = members.get("LastModifiedTime")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionUrl", functionUrl)
+            members.set("FunctionArn", functionArn)
+            members.set("AuthType", authType)
+            members.set("Cors", cors)
+            members.set("CreationTime", creationTime)
+            members.set("LastModifiedTime", lastModifiedTime)
+            members.set("InvokeMode", invokeMode)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetLayerVersionByArnRequest: WireShape, Equatable {
+        package var arn: String
+
+        package init(arn: String) {
+            self.arn = arn
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.arn = members.get("Arn") ?? ""
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Arn", arn)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetLayerVersionPolicyRequest: WireShape, Equatable {
+        package var layerName: String
+        package var versionNumber: Int
+
+        package init(layerName: String, versionNumber: Int) {
+            self.layerName = layerName
+            self.versionNumber = versionNumber
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.versionNumber = members.get("VersionNumber") ?? 0
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("VersionNumber", versionNumber)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetLayerVersionPolicyResponse: WireShape, Equatable {
+        package var policy: String?
+        package var revisionId: String?
+
+        package init(policy: String? = nil, revisionId: String? = nil) {
+            self.policy = policy
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.policy = members.get("Policy")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Policy", policy)
+            members.set("RevisionId", revisionId)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetLayerVersionRequest: WireShape, Equatable {
+        package var layerName: String
+        package var versionNumber: Int
+
+        package init(layerName: String, versionNumber: Int) {
+            self.layerName = layerName
+            self.versionNumber = versionNumber
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.versionNumber = members.get("VersionNumber") ?? 0
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("VersionNumber", versionNumber)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetLayerVersionResponse: WireShape, Equatable {
+        package var content: LayerVersionContentOutput?
+        package var layerArn: String?
+        package var layerVersionArn: String?
+        package var description: String?
+        package var createdDate: String?
+        package var version: Int?
+        package var compatibleArchitectures: [String]?
+        package var compatibleRuntimes: [String]?
+        package var licenseInfo: String?
+
+        package init(
+            content: LayerVersionContentOutput? = nil,
+            layerArn: String? = nil,
+            layerVersionArn: String? = nil,
+            description: String? = nil,
+            createdDate: String? = nil,
+            version: Int? = nil,
+            compatibleArchitectures: [String]? = nil,
+            compatibleRuntimes: [String]? = nil,
+            licenseInfo: String? = nil
+        ) {
+            self.content = content
+            self.layerArn = layerArn
+            self.layerVersionArn = layerVersionArn
+            self.description = description
+            self.createdDate = createdDate
+            self.version = version
+            self.compatibleArchitectures = compatibleArchitectures
+            self.compatibleRuntimes = compatibleRuntimes
+            self.licenseInfo = licenseInfo
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.content = members.get("Content")
+            self.layerArn = members.get("LayerArn")
+            self.layerVersionArn = members.get("LayerVersionArn")
+            self.description = members.get("Description")
+            self.createdDate = members.get("CreatedDate")
+            self.version = members.get("Version")
+            self.compatibleArchitectures = members.get("CompatibleArchitectures")
+            self.compatibleRuntimes = members.get("CompatibleRuntimes")
+            self.licenseInfo = members.get("LicenseInfo")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Content", content)
+            members.set("LayerArn", layerArn)
+            members.set("LayerVersionArn", layerVersionArn)
+            members.set("Description", description)
+            members.set("CreatedDate", createdDate)
+            members.set("Version", version)
+            members.set("CompatibleArchitectures", compatibleArchitectures)
+            members.set("CompatibleRuntimes", compatibleRuntimes)
+            members.set("LicenseInfo", licenseInfo)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetPolicyRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String?
+
+        package init(functionName: String, qualifier: String? = nil) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            return members.shapeValue
+        }
+    }
+
+    package struct GetPolicyResponse: WireShape, Equatable {
+        package var policy: String?
+        package var revisionId: String?
+
+        package init(policy: String? = nil, revisionId: String? = nil) {
+            self.policy = policy
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.policy = members.get("Policy")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Policy", policy)
+            members.set("RevisionId", revisionId)
             return members.shapeValue
         }
     }
@@ -1581,6 +2288,175 @@ extension Lambda {
         }
     }
 
+    package struct LayerVersionContentInput: WireShape, Equatable {
+        package var s3Bucket: String?
+        package var s3Key: String?
+        package var s3ObjectVersion: String?
+        package var s3ObjectStorageMode: String?
+        package var zipFile: [UInt8]?
+
+        package init(
+            s3Bucket: String? = nil,
+            s3Key: String? = nil,
+            s3ObjectVersion: String? = nil,
+            s3ObjectStorageMode: String? = nil,
+            zipFile: [UInt8]? = nil
+        ) {
+            self.s3Bucket = s3Bucket
+            self.s3Key = s3Key
+            self.s3ObjectVersion = s3ObjectVersion
+            self.s3ObjectStorageMode = s3ObjectStorageMode
+            self.zipFile = zipFile
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.s3Bucket = members.get("S3Bucket")
+            self.s3Key = members.get("S3Key")
+            self.s3ObjectVersion = members.get("S3ObjectVersion")
+            self.s3ObjectStorageMode = members.get("S3ObjectStorageMode")
+            self.zipFile = members.get("ZipFile")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("S3Bucket", s3Bucket)
+            members.set("S3Key", s3Key)
+            members.set("S3ObjectVersion", s3ObjectVersion)
+            members.set("S3ObjectStorageMode", s3ObjectStorageMode)
+            members.set("ZipFile", zipFile)
+            return members.shapeValue
+        }
+    }
+
+    package struct LayerVersionContentOutput: WireShape, Equatable {
+        package var location: String?
+        package var codeSha256: String?
+        package var codeSize: Int?
+        package var signingProfileVersionArn: String?
+        package var signingJobArn: String?
+        package var resolvedS3Object: ResolvedS3Object?
+
+        package init(
+            location: String? = nil,
+            codeSha256: String? = nil,
+            codeSize: Int? = nil,
+            signingProfileVersionArn: String? = nil,
+            signingJobArn: String? = nil,
+            resolvedS3Object: ResolvedS3Object? = nil
+        ) {
+            self.location = location
+            self.codeSha256 = codeSha256
+            self.codeSize = codeSize
+            self.signingProfileVersionArn = signingProfileVersionArn
+            self.signingJobArn = signingJobArn
+            self.resolvedS3Object = resolvedS3Object
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.location = members.get("Location")
+            self.codeSha256 = members.get("CodeSha256")
+            self.codeSize = members.get("CodeSize")
+            self.signingProfileVersionArn = members.get("SigningProfileVersionArn")
+            self.signingJobArn = members.get("SigningJobArn")
+            self.resolvedS3Object = members.get("ResolvedS3Object")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Location", location)
+            members.set("CodeSha256", codeSha256)
+            members.set("CodeSize", codeSize)
+            members.set("SigningProfileVersionArn", signingProfileVersionArn)
+            members.set("SigningJobArn", signingJobArn)
+            members.set("ResolvedS3Object", resolvedS3Object)
+            return members.shapeValue
+        }
+    }
+
+    package struct LayerVersionsListItem: WireShape, Equatable {
+        package var layerVersionArn: String?
+        package var version: Int?
+        package var description: String?
+        package var createdDate: String?
+        package var compatibleArchitectures: [String]?
+        package var compatibleRuntimes: [String]?
+        package var licenseInfo: String?
+
+        package init(
+            layerVersionArn: String? = nil,
+            version: Int? = nil,
+            description: String? = nil,
+            createdDate: String? = nil,
+            compatibleArchitectures: [String]? = nil,
+            compatibleRuntimes: [String]? = nil,
+            licenseInfo: String? = nil
+        ) {
+            self.layerVersionArn = layerVersionArn
+            self.version = version
+            self.description = description
+            self.createdDate = createdDate
+            self.compatibleArchitectures = compatibleArchitectures
+            self.compatibleRuntimes = compatibleRuntimes
+            self.licenseInfo = licenseInfo
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerVersionArn = members.get("LayerVersionArn")
+            self.version = members.get("Version")
+            self.description = members.get("Description")
+            self.createdDate = members.get("CreatedDate")
+            self.compatibleArchitectures = members.get("CompatibleArchitectures")
+            self.compatibleRuntimes = members.get("CompatibleRuntimes")
+            self.licenseInfo = members.get("LicenseInfo")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerVersionArn", layerVersionArn)
+            members.set("Version", version)
+            members.set("Description", description)
+            members.set("CreatedDate", createdDate)
+            members.set("CompatibleArchitectures", compatibleArchitectures)
+            members.set("CompatibleRuntimes", compatibleRuntimes)
+            members.set("LicenseInfo", licenseInfo)
+            return members.shapeValue
+        }
+    }
+
+    package struct LayersListItem: WireShape, Equatable {
+        package var layerName: String?
+        package var layerArn: String?
+        package var latestMatchingVersion: LayerVersionsListItem?
+
+        package init(
+            layerName: String? = nil,
+            layerArn: String? = nil,
+            latestMatchingVersion: LayerVersionsListItem? = nil
+        ) {
+            self.layerName = layerName
+            self.layerArn = layerArn
+            self.latestMatchingVersion = latestMatchingVersion
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName")
+            self.layerArn = members.get("LayerArn")
+            self.latestMatchingVersion = members.get("LatestMatchingVersion")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("LayerArn", layerArn)
+            members.set("LatestMatchingVersion", latestMatchingVersion)
+            return members.shapeValue
+        }
+    }
+
     package struct ListAliasesRequest: WireShape, Equatable {
         package var functionName: String
         package var functionVersion: String?
@@ -1640,6 +2516,56 @@ extension Lambda {
         }
     }
 
+    package struct ListFunctionUrlConfigsRequest: WireShape, Equatable {
+        package var functionName: String
+        package var marker: String?
+        package var maxItems: Int?
+
+        package init(functionName: String, marker: String? = nil, maxItems: Int? = nil) {
+            self.functionName = functionName
+            self.marker = marker
+            self.maxItems = maxItems
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.marker = members.get("Marker")
+            self.maxItems = members.get("MaxItems")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Marker", marker)
+            members.set("MaxItems", maxItems)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListFunctionUrlConfigsResponse: WireShape, Equatable {
+        package var functionUrlConfigs: [FunctionUrlConfig]?
+        package var nextMarker: String?
+
+        package init(functionUrlConfigs: [FunctionUrlConfig]? = nil, nextMarker: String? = nil) {
+            self.functionUrlConfigs = functionUrlConfigs
+            self.nextMarker = nextMarker
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionUrlConfigs = members.get("FunctionUrlConfigs")
+            self.nextMarker = members.get("NextMarker")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionUrlConfigs", functionUrlConfigs)
+            members.set("NextMarker", nextMarker)
+            return members.shapeValue
+        }
+    }
+
     package struct ListFunctionsRequest: WireShape, Equatable {
         package var masterRegion: String?
         package var functionVersion: String?
@@ -1695,6 +2621,129 @@ extension Lambda {
             var members = ShapeMembers()
             members.set("NextMarker", nextMarker)
             members.set("Functions", functions)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListLayerVersionsRequest: WireShape, Equatable {
+        package var compatibleArchitecture: String?
+        package var compatibleRuntime: String?
+        package var layerName: String
+        package var marker: String?
+        package var maxItems: Int?
+
+        package init(
+            compatibleArchitecture: String? = nil,
+            compatibleRuntime: String? = nil,
+            layerName: String,
+            marker: String? = nil,
+            maxItems: Int? = nil
+        ) {
+            self.compatibleArchitecture = compatibleArchitecture
+            self.compatibleRuntime = compatibleRuntime
+            self.layerName = layerName
+            self.marker = marker
+            self.maxItems = maxItems
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.compatibleArchitecture = members.get("CompatibleArchitecture")
+            self.compatibleRuntime = members.get("CompatibleRuntime")
+            self.layerName = members.get("LayerName") ?? ""
+            self.marker = members.get("Marker")
+            self.maxItems = members.get("MaxItems")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("CompatibleArchitecture", compatibleArchitecture)
+            members.set("CompatibleRuntime", compatibleRuntime)
+            members.set("LayerName", layerName)
+            members.set("Marker", marker)
+            members.set("MaxItems", maxItems)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListLayerVersionsResponse: WireShape, Equatable {
+        package var nextMarker: String?
+        package var layerVersions: [LayerVersionsListItem]?
+
+        package init(nextMarker: String? = nil, layerVersions: [LayerVersionsListItem]? = nil) {
+            self.nextMarker = nextMarker
+            self.layerVersions = layerVersions
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.nextMarker = members.get("NextMarker")
+            self.layerVersions = members.get("LayerVersions")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("NextMarker", nextMarker)
+            members.set("LayerVersions", layerVersions)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListLayersRequest: WireShape, Equatable {
+        package var compatibleArchitecture: String?
+        package var compatibleRuntime: String?
+        package var marker: String?
+        package var maxItems: Int?
+
+        package init(
+            compatibleArchitecture: String? = nil,
+            compatibleRuntime: String? = nil,
+            marker: String? = nil,
+            maxItems: Int? = nil
+        ) {
+            self.compatibleArchitecture = compatibleArchitecture
+            self.compatibleRuntime = compatibleRuntime
+            self.marker = marker
+            self.maxItems = maxItems
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.compatibleArchitecture = members.get("CompatibleArchitecture")
+            self.compatibleRuntime = members.get("CompatibleRuntime")
+            self.marker = members.get("Marker")
+            self.maxItems = members.get("MaxItems")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("CompatibleArchitecture", compatibleArchitecture)
+            members.set("CompatibleRuntime", compatibleRuntime)
+            members.set("Marker", marker)
+            members.set("MaxItems", maxItems)
+            return members.shapeValue
+        }
+    }
+
+    package struct ListLayersResponse: WireShape, Equatable {
+        package var nextMarker: String?
+        package var layers: [LayersListItem]?
+
+        package init(nextMarker: String? = nil, layers: [LayersListItem]? = nil) {
+            self.nextMarker = nextMarker
+            self.layers = layers
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.nextMarker = members.get("NextMarker")
+            self.layers = members.get("Layers")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("NextMarker", nextMarker)
+            members.set("Layers", layers)
             return members.shapeValue
         }
     }
@@ -1927,6 +2976,113 @@ extension Lambda {
         }
     }
 
+    package struct PublishLayerVersionRequest: WireShape, Equatable {
+        package var layerName: String
+        package var description: String?
+        package var content: LayerVersionContentInput?
+        package var compatibleArchitectures: [String]?
+        package var compatibleRuntimes: [String]?
+        package var licenseInfo: String?
+
+        package init(
+            layerName: String,
+            description: String? = nil,
+            content: LayerVersionContentInput? = nil,
+            compatibleArchitectures: [String]? = nil,
+            compatibleRuntimes: [String]? = nil,
+            licenseInfo: String? = nil
+        ) {
+            self.layerName = layerName
+            self.description = description
+            self.content = content
+            self.compatibleArchitectures = compatibleArchitectures
+            self.compatibleRuntimes = compatibleRuntimes
+            self.licenseInfo = licenseInfo
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.description = members.get("Description")
+            self.content = members.get("Content")
+            self.compatibleArchitectures = members.get("CompatibleArchitectures")
+            self.compatibleRuntimes = members.get("CompatibleRuntimes")
+            self.licenseInfo = members.get("LicenseInfo")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("Description", description)
+            members.set("Content", content)
+            members.set("CompatibleArchitectures", compatibleArchitectures)
+            members.set("CompatibleRuntimes", compatibleRuntimes)
+            members.set("LicenseInfo", licenseInfo)
+            return members.shapeValue
+        }
+    }
+
+    package struct PublishLayerVersionResponse: WireShape, Equatable {
+        package var content: LayerVersionContentOutput?
+        package var layerArn: String?
+        package var layerVersionArn: String?
+        package var description: String?
+        package var createdDate: String?
+        package var version: Int?
+        package var compatibleArchitectures: [String]?
+        package var compatibleRuntimes: [String]?
+        package var licenseInfo: String?
+
+        package init(
+            content: LayerVersionContentOutput? = nil,
+            layerArn: String? = nil,
+            layerVersionArn: String? = nil,
+            description: String? = nil,
+            createdDate: String? = nil,
+            version: Int? = nil,
+            compatibleArchitectures: [String]? = nil,
+            compatibleRuntimes: [String]? = nil,
+            licenseInfo: String? = nil
+        ) {
+            self.content = content
+            self.layerArn = layerArn
+            self.layerVersionArn = layerVersionArn
+            self.description = description
+            self.createdDate = createdDate
+            self.version = version
+            self.compatibleArchitectures = compatibleArchitectures
+            self.compatibleRuntimes = compatibleRuntimes
+            self.licenseInfo = licenseInfo
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.content = members.get("Content")
+            self.layerArn = members.get("LayerArn")
+            self.layerVersionArn = members.get("LayerVersionArn")
+            self.description = members.get("Description")
+            self.createdDate = members.get("CreatedDate")
+            self.version = members.get("Version")
+            self.compatibleArchitectures = members.get("CompatibleArchitectures")
+            self.compatibleRuntimes = members.get("CompatibleRuntimes")
+            self.licenseInfo = members.get("LicenseInfo")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("Content", content)
+            members.set("LayerArn", layerArn)
+            members.set("LayerVersionArn", layerVersionArn)
+            members.set("Description", description)
+            members.set("CreatedDate", createdDate)
+            members.set("Version", version)
+            members.set("CompatibleArchitectures", compatibleArchitectures)
+            members.set("CompatibleRuntimes", compatibleRuntimes)
+            members.set("LicenseInfo", licenseInfo)
+            return members.shapeValue
+        }
+    }
+
     package struct PublishVersionRequest: WireShape, Equatable {
         package var functionName: String
         package var codeSha256: String?
@@ -2060,6 +3216,68 @@ extension Lambda {
             members.set("Status", status)
             members.set("StatusReason", statusReason)
             members.set("LastModified", lastModified)
+            return members.shapeValue
+        }
+    }
+
+    package struct RemoveLayerVersionPermissionRequest: WireShape, Equatable {
+        package var layerName: String
+        package var versionNumber: Int
+        package var statementId: String
+        package var revisionId: String?
+
+        package init(layerName: String, versionNumber: Int, statementId: String, revisionId: String? = nil) {
+            self.layerName = layerName
+            self.versionNumber = versionNumber
+            self.statementId = statementId
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.layerName = members.get("LayerName") ?? ""
+            self.versionNumber = members.get("VersionNumber") ?? 0
+            self.statementId = members.get("StatementId") ?? ""
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("LayerName", layerName)
+            members.set("VersionNumber", versionNumber)
+            members.set("StatementId", statementId)
+            members.set("RevisionId", revisionId)
+            return members.shapeValue
+        }
+    }
+
+    package struct RemovePermissionRequest: WireShape, Equatable {
+        package var functionName: String
+        package var statementId: String
+        package var qualifier: String?
+        package var revisionId: String?
+
+        package init(functionName: String, statementId: String, qualifier: String? = nil, revisionId: String? = nil) {
+            self.functionName = functionName
+            self.statementId = statementId
+            self.qualifier = qualifier
+            self.revisionId = revisionId
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.statementId = members.get("StatementId") ?? ""
+            self.qualifier = members.get("Qualifier")
+            self.revisionId = members.get("RevisionId")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("StatementId", statementId)
+            members.set("Qualifier", qualifier)
+            members.set("RevisionId", revisionId)
             return members.shapeValue
         }
     }
@@ -2578,6 +3796,98 @@ extension Lambda {
             members.set("DurableConfig", durableConfig)
             members.set("RuntimeConfig", runtimeConfig)
             members.set("AcceleratorConfig", acceleratorConfig)
+            return members.shapeValue
+        }
+    }
+
+    package struct UpdateFunctionUrlConfigRequest: WireShape, Equatable {
+        package var functionName: String
+        package var qualifier: String?
+        package var authType: String?
+        package var cors: Cors?
+        package var invokeMode: String?
+
+        package init(
+            functionName: String,
+            qualifier: String? = nil,
+            authType: String? = nil,
+            cors: Cors? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionName = functionName
+            self.qualifier = qualifier
+            self.authType = authType
+            self.cors = cors
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionName = members.get("FunctionName") ?? ""
+            self.qualifier = members.get("Qualifier")
+            self.authType = members.get("AuthType")
+            self.cors = members.get("Cors")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionName", functionName)
+            members.set("Qualifier", qualifier)
+            members.set("AuthType", authType)
+            members.set("Cors", cors)
+            members.set("InvokeMode", invokeMode)
+            return members.shapeValue
+        }
+    }
+
+    package struct UpdateFunctionUrlConfigResponse: WireShape, Equatable {
+        package var functionUrl: String?
+        package var functionArn: String?
+        package var authType: String?
+        package var cors: Cors?
+        package var creationTime: String?
+        package var lastModifiedTime: String?
+        package var invokeMode: String?
+
+        package init(
+            functionUrl: String? = nil,
+            functionArn: String? = nil,
+            authType: String? = nil,
+            cors: Cors? = nil,
+            creationTime: String? = nil,
+            lastModifiedTime: String? = nil,
+            invokeMode: String? = nil
+        ) {
+            self.functionUrl = functionUrl
+            self.functionArn = functionArn
+            self.authType = authType
+            self.cors = cors
+            self.creationTime = creationTime
+            self.lastModifiedTime = lastModifiedTime
+            self.invokeMode = invokeMode
+        }
+
+        package init(_ value: ShapeValue) {
+            let members = ShapeMembers(value)
+            self.functionUrl = members.get("FunctionUrl")
+            self.functionArn = members.get("FunctionArn")
+            self.authType = members.get("AuthType")
+            self.cors = members.get("Cors")
+            self.creationTime = members.get("CreationTime")
+            self.lastModifiedTime = members.get("LastModifiedTime")
+            self.invokeMode = members.get("InvokeMode")
+        }
+
+        package var shapeValue: ShapeValue {
+            var members = ShapeMembers()
+            members.set("FunctionUrl", functionUrl)
+            members.set("FunctionArn", functionArn)
+            members.set("AuthType", authType)
+            members.set("Cors", cors)
+            members.set("CreationTime", creationTime)
+            members.set("LastModifiedTime", lastModifiedTime)
+            members.set("InvokeMode", invokeMode)
             return members.shapeValue
         }
     }

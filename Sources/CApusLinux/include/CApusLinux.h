@@ -15,8 +15,11 @@
  */
 int capus_drop_capabilities(void);
 
-/* Starts the launcher's keeper with one end of a new SOCK_SEQPACKET pair as descriptor 3. Returns the other end. */
-int capus_spawn_launcher(const char *path, pid_t *pid);
+/*
+ * Starts the launcher's keeper with one end of a new SOCK_SEQPACKET pair as descriptor 3. Returns the other end. `mode`: its argument,
+ * or NULL.
+ */
+int capus_spawn_launcher(const char *path, const char *mode, pid_t *pid);
 
 /* Sends one packet with at most 16 descriptors, which stay open here. -EAGAIN when the peer's buffer is full. */
 int capus_send(int socket, const void *bytes, size_t length, const int *descriptors, size_t count);
@@ -65,5 +68,8 @@ void capus_name_thread(const char *name);
 
 /* A listening, non-blocking IPv4 socket on loopback; port 0 lets the kernel choose. `port` receives the number. */
 int capus_listen_loopback(uint16_t *port);
+
+/* Returns when everything that was written to the file system of a descriptor has reached the disk. */
+int capus_sync_file_system(int fd);
 
 #endif

@@ -1,9 +1,7 @@
-import ApusArchive
 import ApusCommand
 import ApusShapes
 import ApusWire
 import ArgumentParser
-import Glibc
 
 struct Deploy: ClientJob {
     static let configuration = CommandConfiguration(
@@ -42,6 +40,13 @@ struct Deploy: ClientJob {
         name: .customLong("env"), help: ArgumentHelp("A variable of the function; may be repeated.", valueName: "k=v"))
     var variables: [String] = []
 
+    @Option(
+        name: .customLong("layer"),
+        help: ArgumentHelp(
+            "A layer, by name and version or by its version's ARN; may be repeated. Replaces those of the function.",
+            valueName: "name:version"))
+    var layers: [String] = []
+
     @Option(help: ArgumentHelp("The role that the function runs as.", valueName: "arn"))
     var role: String?
 
@@ -50,22 +55,21 @@ struct Deploy: ClientJob {
 
     @OptionGroup var client: ClientOptions
 
-    /// What AWS takes in one request.
-    private static let zipLimit = 52_428_800
-
     func perform(_ context: ClientContext) async throws {
-        let path = try resolvedFolder()
+        let path = try CodeFolder(folder).path
         guard let name = name ?? FunctionName.suggested(byFolder: path) else {
             throw CommandFailure(.local, "the folder's name makes no function's name; choose one with --name")
         }
         let building = try ProjectBuild(try ProjectFolder(reading: path)).map { try Building($0, of: path) }
         let packed = building?.artifacts ?? path
-        let bytes = try withExtendedLifetime(building) { try pack(packed) }
+        let bytes = try withExtendedLifetime(building) { try CodeFolder(packed).pack() }
         Terminal.progress("packed \(path): \(Quantity.bytes(bytes.count))")
+        let layers = try layers.map { text throws(CommandFailure) in try Layer.versionARN(text, context) }
         let deployment = Deployment(context: context, name: name, bytes: bytes)
         let outcome: Deployment.Outcome
         if let existing = try await context.configuration(of: name) {
-            outcome = try await deployment.update(existing, try changes(existing), startsFromSnapshot: snapshot)
+            outcome = try await deployment.update(
+                existing, try changes(existing, layers), startsFromSnapshot: snapshot)
         } else {
             let code = try withExtendedLifetime(building) { try guess(packed) }
             let role = role ?? "arn:aws:iam::\(context.settings.account):role/lambda"
@@ -74,31 +78,10 @@ struct Deploy: ClientJob {
                     functionName: name, runtime: code.runtime, role: role, handler: code.handler,
                     code: Lambda.FunctionCode(zipFile: bytes), timeout: try seconds(), memorySize: memory,
                     environment: variables.isEmpty ? nil : .init(variables: try environment([:])),
-                    tags: snapshot == true ? Deployment.snapshotTags : nil))
+                    tags: snapshot == true ? Deployment.snapshotTags : nil,
+                    layers: layers.isEmpty ? nil : layers))
         }
         report(outcome, isJSON: context.isJSON)
-    }
-
-    private func resolvedFolder() throws(CommandFailure) -> String {
-        guard let path = realpath(folder, nil) else {
-            throw CommandFailure(.local, "the folder \(folder) cannot be used: \(String(cString: strerror(errno)))")
-        }
-        defer { free(path) }
-        return String(cString: path)
-    }
-
-    private func pack(_ path: String) throws(CommandFailure) -> [UInt8] {
-        let bytes: [UInt8]
-        do throws(ArchiveError) {
-            bytes = try ZipArchive.pack(directory: path)
-        } catch {
-            throw CommandFailure(.local, error.context)
-        }
-        guard bytes.count <= Self.zipLimit else {
-            let size = Quantity.bytes(bytes.count)
-            throw CommandFailure(.local, "the folder packs to \(size); 50 MiB is the most, so move data out of it")
-        }
-        return bytes
     }
 
     private func guess(_ path: String) throws(CommandFailure) -> ProjectGuess {
@@ -131,7 +114,7 @@ struct Deploy: ClientJob {
 
     /// - Returns: nil when the options change nothing.
     private func changes(
-        _ existing: Lambda.FunctionConfiguration
+        _ existing: Lambda.FunctionConfiguration, _ layers: [String]
     ) throws(CommandFailure) -> Lambda.UpdateFunctionConfigurationRequest? {
         var request = Lambda.UpdateFunctionConfigurationRequest(functionName: existing.functionName ?? "")
         let unchanged = request
@@ -145,6 +128,7 @@ struct Deploy: ClientJob {
             let after = try environment(before)
             if after != before { request.environment = .init(variables: after) }
         }
+        if !layers.isEmpty, layers != existing.layers?.map({ $0.arn ?? "" }) { request.layers = layers }
         return request == unchanged ? nil : request
     }
 

@@ -21,6 +21,9 @@ struct Invoke: ClientJob {
     @Flag(name: .customLong("async"), help: "Queue the event and do not wait for the function.")
     var isAsynchronous = false
 
+    @Flag(help: "Print the answer as it comes.")
+    var stream = false
+
     @Flag(help: "Print the end of the function's log to standard error.")
     var log = false
 
@@ -29,7 +32,13 @@ struct Invoke: ClientJob {
 
     @OptionGroup var client: ClientOptions
 
+    func validate() throws {
+        if stream, isAsynchronous { throw ValidationError("--stream and --async exclude each other") }
+        if stream, client.json { throw ValidationError("--stream prints the answer as it is, which --json cannot") }
+    }
+
     func perform(_ context: ClientContext) async throws {
+        if stream { return try await performStream(context) }
         let response = try await context.call(
             Lambda.invoke,
             .init(
@@ -56,6 +65,17 @@ struct Invoke: ClientJob {
             }
         }
         if let kind = response.functionError { throw failure(kind, answer) }
+    }
+
+    private func performStream(_ context: ClientContext) async throws {
+        var input: [String: ShapeValue] = ["FunctionName": .string(name), "Payload": .blob(try event())]
+        if log { input["LogType"] = .string("Tail") }
+        if let qualifier { input["Qualifier"] = .string(qualifier) }
+        let end = try await context.api.streamInvocation(input, timeout: .seconds(930)) {
+            Terminal.write($0)
+        }
+        if let tail = end.logResult.flatMap({ Base64.decode($0) }) { Terminal.note(String(text(tail).trimmed)) }
+        if let code = end.errorCode { throw failure(code, Array((end.errorDetails ?? "").utf8)) }
     }
 
     private func event() throws(CommandFailure) -> [UInt8] {

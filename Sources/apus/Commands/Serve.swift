@@ -36,9 +36,11 @@ extension ServerSettings {
             data: settings.data, host: settings.listen.host, port: settings.listen.port,
             isDevelopment: settings.isDevelopment, driver: Driver(rawValue: settings.driver) ?? .linux,
             scope: Scope(account: settings.account, region: settings.region), eventLoops: settings.eventLoops,
-            runtimes: settings.runtimes, runtimeAliases: settings.runtimeMap, interpreters: settings.interpreters,
+            runtimes: settings.runtimes, runtimeAliases: settings.runtimeMap, imageFolders: settings.imageFolders,
+            interpreters: settings.interpreters,
             idleTimeout: settings.idleTimeout,
-            concurrency: settings.concurrency,
+            concurrency: settings.concurrency, streamBandwidth: settings.streamBandwidth,
+            functionURLAddress: settings.functionURLAddress,
             logLevel: Logger.Level(rawValue: settings.logLevel) ?? .notice)
     }
 }

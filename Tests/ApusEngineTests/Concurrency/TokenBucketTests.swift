@@ -23,4 +23,16 @@ struct TokenBucketTests {
         var bucket = TokenBucket(capacity: each.capacity, per: .seconds(1))
         #expect(each.takes.map { bucket.take(now: .milliseconds($0)) } == each.expected)
     }
+
+    @Test func aDebtIsWaitedFor() {
+        // Ten tokens a second.
+        var bucket = TokenBucket(capacity: 20, per: .seconds(2))
+        #expect(bucket.charge(20, now: .zero) == .zero)
+        #expect(bucket.charge(5, now: .zero) == .milliseconds(500))
+        #expect(bucket.charge(0, now: .milliseconds(300)) == .milliseconds(200))
+        #expect(bucket.charge(0, now: .milliseconds(500)) == .zero)
+        #expect(bucket.charge(1, now: .milliseconds(500)) == .milliseconds(100))
+        // However long nothing was taken, it is not more than full.
+        #expect(bucket.charge(21, now: .seconds(3600)) == .milliseconds(100))
+    }
 }

@@ -12,6 +12,7 @@ enum HostFeature: String {
     case cpuLimit = "a writable cpu cgroup"
     case processLimit = "a writable pids cgroup"
     case freezer = "a writable freezer cgroup"
+    case userNamespaces = "user namespaces (user.max_user_namespaces)"
 
     static let linux: [HostFeature] = [.root, .launcher, .python]
     static let network: [HostFeature] = linux + [.namespaces, .nft]
@@ -43,6 +44,9 @@ enum HostFeature: String {
         case .memoryLimit: HostFeature.hasController("memory")
         case .cpuLimit: HostFeature.hasController("cpu")
         case .processLimit: HostFeature.hasController("pids")
+        case .userNamespaces:
+            (try? String(contentsOfFile: "/proc/sys/user/max_user_namespaces", encoding: .utf8)).map { $0 != "0\n" }
+                ?? false
         case .freezer: HostFeature.hasController("freezer") || HostFeature.hasController("memory", version: 2)
         }
     }

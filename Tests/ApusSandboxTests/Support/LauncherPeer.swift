@@ -52,7 +52,7 @@ enum LauncherPeer {
                 error, length = struct.unpack_from("<II", data)
                 return error, data[8:8 + length].decode(), data[9 + length:], received
 
-            def hello(self, instance, sources, version=2, init=199999, targets=()):
+            def hello(self, instance, sources, version=3, init=199999, targets=()):
                 return self.ask(1, u32(version) + text(instance) + u32(init) + u32(0) + u64(0) + texts(sources)
                     + texts(list(targets)))
 
@@ -68,6 +68,7 @@ enum LauncherPeer {
             def start(self, slot, code, kind=3, flags=0, descriptors=(), targets=("/opt",), arguments=None, variables=()):
                 fields = u32(slot) + text("env") + u32(flags) + self.place(code, targets)
                 fields += texts(arguments or ["/usr/bin/python3", "-I", "-S", "/var/task/main.py"]) + texts(list(variables))
+                fields += text("")
                 return self.ask(kind, fields, descriptors)
 
         """ + "\n"

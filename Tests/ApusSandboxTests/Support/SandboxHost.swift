@@ -6,11 +6,24 @@ import Testing
 
 /// The drivers that the conformance suite runs over.
 enum DriverKind: String, CaseIterable, Sendable, CustomTestStringConvertible {
-    case linux, process
+    case linux, userns, process
+
+    static let isolated: [DriverKind] = [.linux, .userns]
 
     var testDescription: String { rawValue }
 
-    var missing: String? { HostFeature.missing(self == .linux ? HostFeature.linux : [.python]) }
+    var isIsolated: Bool { DriverKind.isolated.contains(self) }
+
+    /// The test's own control groups and namespaces need root, also where the driver does not.
+    var missing: String? {
+        let needed: [HostFeature] =
+            switch self {
+            case .linux: HostFeature.linux
+            case .userns: HostFeature.linux + [.userNamespaces]
+            case .process: [.python]
+            }
+        return HostFeature.missing(needed)
+    }
 }
 
 /// A driver of the test's own, with a folder for code. Use `with`, which undoes everything.
@@ -43,20 +56,23 @@ final class SandboxHost: Sendable {
         folder = "/tmp/apus-sandbox-tests-\(UInt64.random(in: 0 ... .max))"
         try FileManager.default.createDirectory(atPath: "\(folder)/code", withIntermediateDirectories: true)
         if kind == .process {
-            driver = try ProcessDriver(folder: "\(folder)/process", endpoint: "http://127.0.0.1:9")
+            driver = try ProcessDriver(
+                folder: "\(folder)/process", endpoint: "http://127.0.0.1:9", launcher: options.launcher)
             keeper = 0
             return
         }
         do {
-            (driver, keeper) = try SandboxHost.linux(options, folder)
+            (driver, keeper) = try SandboxHost.linux(options, folder, in: kind == .linux ? .host : .userNamespace)
         } catch {
             try? FileManager.default.removeItem(atPath: folder)
             throw error
         }
     }
 
-    private static func linux(_ options: Options, _ folder: String) throws -> (LinuxDriver, pid_t) {
-        let launcher = try Launcher(path: options.launcher)
+    private static func linux(
+        _ options: Options, _ folder: String, in place: Launcher.Place
+    ) throws -> (LinuxDriver, pid_t) {
+        let launcher = try Launcher(path: options.launcher, in: place)
         let process = launcher.process
         var settings = LinuxSettings(instance: options.instance, sources: ["\(folder)/code"])
         settings.mountPoints = ["/srv/extra"]

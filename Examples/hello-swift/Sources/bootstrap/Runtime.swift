@@ -25,21 +25,24 @@ struct Runtime {
 
     /// Takes one event after the other.
     func serve<Event: Decodable, Answer: Encodable>(_ handle: (Event) throws -> Answer) throws -> Never {
+        let encoder = JSONEncoder()
+        encoder.outputFormatting = .sortedKeys
         while true {
             try send("GET", "next", Data())
             let next = try receive()
             guard let id = next.fields["lambda-runtime-aws-request-id"] else { throw Failure("an event without an id") }
             setenv("_X_AMZN_TRACE_ID", next.fields["lambda-runtime-trace-id"] ?? "", 1)
             do {
-                let answer = try handle(try JSONDecoder().decode(Event.self, from: next.body))
-                try send("POST", "\(id)/response", try JSONEncoder().encode(answer))
+                let answer = try encoder.encode(try handle(try JSONDecoder().decode(Event.self, from: next.body)))
+                // What was printed belongs to this event's log.
+                fflush(nil)
+                try send("POST", "\(id)/response", answer)
             } catch {
+                fflush(nil)
                 let report = ["errorMessage": "\(error)", "errorType": "\(type(of: error))"]
-                try send("POST", "\(id)/error", try JSONEncoder().encode(report))
+                try send("POST", "\(id)/error", try encoder.encode(report))
             }
             _ = try receive()
-            // What was printed goes to the log before the next event.
-            fflush(nil)
         }
     }
 

@@ -1,0 +1,4 @@
+public static class Greeting
+{
+    public static string Text => "from the layer";
+}

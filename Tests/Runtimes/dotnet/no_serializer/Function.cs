@@ -1,0 +1,7 @@
+namespace Suite
+{
+    public class Function
+    {
+        public string Handle(string input) => input;
+    }
+}
