@@ -55,6 +55,7 @@ install: build
 	cp -R Runtimes '$(DESTDIR)$(PREFIX)/share/apus/Runtimes'
 	rm -rf '$(DESTDIR)$(PREFIX)/share/apus/Examples'
 	cp -R Examples '$(DESTDIR)$(PREFIX)/share/apus/Examples'
+	rm -rf '$(DESTDIR)$(PREFIX)/share/apus/Examples/'*/.build '$(DESTDIR)$(PREFIX)/share/apus/Examples/'*/target
 	find '$(DESTDIR)$(PREFIX)/share/apus/Runtimes' -mindepth 1 \( -name 'tests' -o -name 'conftest.py' -o -name '.*' -o -name '__pycache__' \) -prune -exec rm -rf {} +
 	@echo 'installed; start it with: $(PREFIX)/bin/apus serve'
 

@@ -18,6 +18,8 @@ ROWS = [
     ("cold start: Python", "cold_python_p50_ms", "cold_python_max_ms", "ms p50 / max"),
     ("cold start: Node.js", "cold_node_p50_ms", "cold_node_max_ms", "ms p50 / max"),
     ("cold start: Ruby", "cold_ruby_p50_ms", "cold_ruby_max_ms", "ms p50 / max"),
+    ("cold start, 2 s apart: Java", "cold_java_p50_ms", "cold_java_max_ms", "ms p50 / max"),
+    ("cold start, 2 s apart: .NET", "cold_dotnet_p50_ms", "cold_dotnet_max_ms", "ms p50 / max"),
     ("cold start: custom runtime", "cold_custom_p50_ms", "cold_custom_max_ms", "ms p50 / max"),
     ("cold start: Python with 128 MB", "cold_python128_p50_ms", "cold_python128_max_ms", "ms p50 / max"),
     ("100 calls at once of a new function (50 ms)", "burst_one_s", "burst_one_p50_ms", "s for all / ms p50"),

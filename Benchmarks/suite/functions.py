@@ -3,8 +3,10 @@
 import dataclasses
 import functools
 import io
+import pathlib
 import shutil
 import subprocess
+import tempfile
 import zipfile
 
 from .native import program
@@ -73,6 +75,27 @@ def hello_ruby():
     runtime = ruby_runtime()[0]
     source = (ROOT / "Examples/hello-ruby/app.rb").read_bytes()
     return Function(runtime, "app.handler", package({"app.rb": source})) if runtime else None
+
+
+def built(name):
+    """The files that an example's makefile makes."""
+    with tempfile.TemporaryDirectory() as folder:
+        subprocess.run(["make", "--silent", "-C", str(ROOT / "Examples" / name), f"build-{name}", f"ARTIFACTS_DIR={folder}"], check=True)
+        paths = [path for path in pathlib.Path(folder).rglob("*") if path.is_file()]
+        return package({str(path.relative_to(folder)): path.read_bytes() for path in paths})
+
+
+def hello_java():
+    """Examples/hello-java, or None where there is no compiler."""
+    return Function("java17", "hello.Function", built("hello-java")) if shutil.which("javac") else None
+
+
+def hello_dotnet():
+    """Examples/hello-dotnet, or None where there is no .NET Core 3.1, or no compiler."""
+    host = pathlib.Path("/usr/local/share/dotnet/shared/Microsoft.NETCore.App")
+    if not shutil.which("mcs") or not list(host.glob("3.1.*")):
+        return None
+    return Function("dotnetcore3.1", "Hello::Hello.Function::Handle", built("hello-dotnet"))
 
 
 def hello_custom():

@@ -1,7 +1,7 @@
 import CLibArchive
 package import Glibc
 
-/// The entries of a tar file in their order, read as a stream: compressed by gzip or zstd, or not at all. What an entry says is
+/// The entries of a tar file in their order, read as a stream: compressed once by gzip or zstd, or not at all. What an entry says is
 /// handed on as it is; where it may lead is for the caller to judge. Blocks: for a thread that may wait.
 package final class TarReader {
     package struct Entry {
@@ -66,6 +66,9 @@ package final class TarReader {
         let result = archive_read_data_block(archive, &start, &count, &offset)
         guard result != ARCHIVE_EOF else { return nil }
         try check(result)
+        guard offset >= 0, offset <= Int64.max - Int64(count) else {
+            throw ArchiveError(.malformed, "read tar: a block lies at an impossible place")
+        }
         return (UnsafeRawBufferPointer(start: start, count: count), Int(offset))
     }
 
@@ -86,7 +89,9 @@ extension TarReader.Entry {
         }
         self.name = bytes(name)
         isExecutable = archive_entry_perm(entry) & 0o111 != 0
+        // libarchive hands on what an extended header says of the size, whatever it is.
         size = Int(archive_entry_size(entry))
+        guard size >= 0 else { throw ArchiveError(.malformed, "read tar: an entry has a negative size") }
         if archive_entry_mtime_is_set(entry) != 0 {
             modified = timespec(tv_sec: archive_entry_mtime(entry), tv_nsec: archive_entry_mtime_nsec(entry))
         }
@@ -109,7 +114,15 @@ extension TarReader.Entry {
 
 /// The bytes that a file has when it is uncompressed.
 private final class DecompressedFile {
+    /// Compressed bytes that may be read before as many uncompressed ones have come of them. Honest compression never makes a
+    /// file much longer; members without content would be read for hours.
+    private static let idleLimit = 16 << 20
+
     private let archive: OpaquePointer
+    private let file: Int32
+    private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: 1 << 18, alignment: 16)
+    private var consumed = 0
+    private var produced = 0
     private let observe: (UnsafeRawBufferPointer) throws(ArchiveError) -> Void
     private var isOver = false
 
@@ -121,21 +134,47 @@ private final class DecompressedFile {
     ) throws(ArchiveError) {
         guard let archive = archive_read_new() else { throw ArchiveError(.system, "read tar: out of memory") }
         self.archive = archive
+        self.file = file
         self.observe = observe
-        archive_read_support_filter_gzip(archive)
-        archive_read_support_filter_zstd(archive)
+        // Asked to find out by itself, libarchive would undo up to 25 compressions over each other.
+        if let filter = compression(of: file), archive_read_append_filter(archive, filter) != ARCHIVE_OK {
+            throw broken()
+        }
         archive_read_support_format_raw(archive)
         archive_read_support_format_empty(archive)
-        guard archive_read_open_fd(archive, file, 1 << 18) == ARCHIVE_OK else {
-            throw archiveFailure(archive, "read compressed file")
-        }
+        let context = Unmanaged.passUnretained(self).toOpaque()
+        guard archive_read_open(archive, context, nil, readCompressed, nil) == ARCHIVE_OK else { throw broken() }
         var entry: OpaquePointer?
         let result = archive_read_next_header(archive, &entry)
         isOver = result == ARCHIVE_EOF
-        guard isOver || result == ARCHIVE_OK else { throw archiveFailure(archive, "read compressed file") }
+        guard isOver || result == ARCHIVE_OK else { throw broken() }
     }
 
-    deinit { archive_read_free(archive) }
+    deinit {
+        archive_read_free(archive)
+        buffer.deallocate()
+    }
+
+    private func broken() -> ArchiveError { failure ?? archiveFailure(archive, "read compressed file") }
+
+    /// For libarchive: lends the next compressed bytes.
+    ///
+    /// - Returns: their number, 0 at the end, below 0 when there is a ``failure``.
+    fileprivate func fill(_ start: UnsafeMutablePointer<UnsafeRawPointer?>?) -> Int {
+        guard consumed - produced <= Self.idleLimit + produced else {
+            failure = ArchiveError(.malformed, "read compressed file: it is longer than what it holds")
+            return Int(ARCHIVE_FATAL)
+        }
+        var count = -1
+        repeat { count = read(file, buffer.baseAddress, buffer.count) } while count < 0 && errno == EINTR
+        guard count >= 0 else {
+            failure = ArchiveError(.system, "read compressed file: \(String(cString: strerror(errno)))")
+            return Int(ARCHIVE_FATAL)
+        }
+        consumed += count
+        start?.pointee = UnsafeRawPointer(buffer.baseAddress)
+        return count
+    }
 
     /// - Returns: nil at the end.
     func next() throws(ArchiveError) -> UnsafeRawBufferPointer? {
@@ -148,7 +187,8 @@ private final class DecompressedFile {
             let result = archive_read_data_block(archive, &start, &count, &offset)
             isOver = result == ARCHIVE_EOF
             if isOver { return nil }
-            guard result == ARCHIVE_OK else { throw archiveFailure(archive, "read compressed file") }
+            guard result == ARCHIVE_OK else { throw broken() }
+            produced += count
             let block = UnsafeRawBufferPointer(start: start, count: count)
             try observe(block)
             return block
@@ -157,6 +197,25 @@ private final class DecompressedFile {
             throw error
         }
     }
+}
+
+/// What a file is compressed by, as its first bytes say.
+///
+/// - Source: RFC 1952, 2.3.1; RFC 8878, 3.1.1 and 3.1.2 (a file may begin with a skippable frame).
+private func compression(of file: Int32) -> Int32? {
+    var magic: [UInt8] = [0, 0, 0, 0]
+    guard pread(file, &magic, 4, 0) == 4 else { return nil }
+    if magic[0] == 0x1F, magic[1] == 0x8B { return ARCHIVE_FILTER_GZIP }
+    if magic == [0x28, 0xB5, 0x2F, 0xFD] { return ARCHIVE_FILTER_ZSTD }
+    return magic[0] & 0xF0 == 0x50 && magic[1...] == [0x2A, 0x4D, 0x18] ? ARCHIVE_FILTER_ZSTD : nil
+}
+
+/// For libarchive: lends the next compressed bytes of a ``DecompressedFile``.
+private func readCompressed(
+    _ archive: OpaquePointer?, _ context: UnsafeMutableRawPointer?, _ start: UnsafeMutablePointer<UnsafeRawPointer?>?
+) -> Int {
+    guard let context else { return Int(ARCHIVE_FATAL) }
+    return Unmanaged<DecompressedFile>.fromOpaque(context).takeUnretainedValue().fill(start)
 }
 
 /// For libarchive: lends the next block, tells 0 at the end.

@@ -32,6 +32,12 @@ package final class ImageStore: Sendable {
 
     /// One piece of work on an image or a layer at a time.
     private let turns = Turns<String>()
+
+    /// Images that are fetched: all under one key, a few at a time.
+    private let preparations = Turns<String>(width: 4)
+
+    /// Which layers have been seen to uncompress to a digest.
+    private let proofs = Mutex<[String: Set<ImageDigest>]>([:])
     private let known = Mutex<[String: Known]>([:])
 
     /// An image that is unpacked.
@@ -133,7 +139,9 @@ package final class ImageStore: Sendable {
     package func prepare(_ image: ResolvedImage) async throws(ImageFailure) {
         let source = try await source(ImageURI(image.resolvedURI))
         _ = try await turns.take(image.manifest) { () throws(ImageFailure) in
-            try await self.make(image.manifest, from: source)
+            try await self.preparations.take("") { () throws(ImageFailure) in
+                try await self.make(image.manifest, from: source)
+            }
         }
     }
 
@@ -175,16 +183,21 @@ package final class ImageStore: Sendable {
     /// - Parameter source: for what is not in the store; nil when all of it must be.
     private func make(_ manifest: String, from source: (any ImageSource)?) async throws(ImageFailure) {
         let parts = try ImageManifest(try await blob(manifest))
-        let configuration = try ImageConfiguration(try await self.configuration(parts.configuration, from: source))
+        let configuration = try await configuration(parts.configuration, from: source)
         guard configuration.diffIDs.count == parts.layers.count else {
             throw ImageFailure(.invalid, "manifest and configuration differ in the number of layers")
         }
+        // All of them before any is unpacked: a slow registry holds up nobody who needs the same layers.
+        if let source { for layer in parts.layers { try await fetch(layer, from: source) } }
         var budget = LayerBudget()
         for (layer, diffID) in zip(parts.layers, configuration.diffIDs) {
-            budget = try await tree(of: layer, diffID, from: source, budget)
+            budget = try await tree(of: layer, diffID, isProven: source == nil, budget)
         }
         let (trees, root) = (configuration.diffIDs.map { tree($0.hex) }, root(manifest))
+        let now = time.wall
         try await threads.run { () throws(ImageFailure) in
+            // What is unpacked may have taken long. The merge is soon; until then the layers count as in use.
+            for tree in trees { try Folder(tree).stamp(now) }
             if access(root, F_OK) != 0 { try RootTree.merge(trees, into: root) }
         }
         known.withLock { $0[manifest, default: Known(process: configuration.process)].process = configuration.process }
@@ -192,56 +205,91 @@ package final class ImageStore: Sendable {
 
     private func configuration(
         _ part: Descriptor, from source: (any ImageSource)?
-    ) async throws(ImageFailure) -> [UInt8] {
+    ) async throws(ImageFailure) -> ImageConfiguration {
         guard part.size <= Document.limit else { throw ImageFailure(.invalid, "the configuration is too large") }
-        if source != nil { try await withFile(part, from: source) { _ throws(ImageFailure) in } }
-        return try await blob(part.digest.hex)
+        if let source { try await fetch(part, from: source) }
+        return try await withFile(part) { (file) throws(ImageFailure) in
+            try await self.threads.run { () throws(ImageFailure) in
+                try ImageConfiguration(OpenFile.read(file, limit: Document.limit))
+            }
+        }
     }
 
-    /// Has a layer in the store and unpacked.
+    /// Has a layer unpacked that is in the store.
     ///
+    /// - Parameter isProven: whether it is known that the layer is the one with this digest.
     /// - Returns: what is left of the budget.
     private func tree(
-        of layer: Descriptor, _ diffID: ImageDigest, from source: (any ImageSource)?, _ budget: LayerBudget
+        of layer: Descriptor, _ diffID: ImageDigest, isProven: Bool, _ budget: LayerBudget
     ) async throws(ImageFailure) -> LayerBudget {
         try await turns.take(diffID.hex) { () throws(ImageFailure) in
-            let (path, now) = (self.tree(diffID.hex), self.time.wall)
+            let path = self.tree(diffID.hex)
             var rest = budget
             if access(path, F_OK) != 0 {
-                rest = try await self.withFile(layer, from: source) { (file) throws(ImageFailure) in
+                rest = try await self.withFile(layer) { (file) throws(ImageFailure) in
                     try await self.threads.run { () throws(ImageFailure) in
                         var rest = budget
                         try Layer.unpack(file, diffID, into: path, &rest)
                         return rest
                     }
                 }
-            } else if source != nil, try await !self.renew(layer) {
-                try await self.withFile(layer, from: source) { _ throws(ImageFailure) in }
+            } else if !isProven, self.proofs.withLock({ $0[diffID.hex]?.contains(layer.digest) != true }) {
+                // Else an image could get any layer that is here by naming its digest.
+                try await self.withFile(layer) { (file) throws(ImageFailure) in
+                    try await self.threads.run { () throws(ImageFailure) in try Layer.check(file, diffID) }
+                }
             }
-            // The merge is soon; until then it counts as in use.
-            try Folder(path).stamp(now)
+            _ = self.proofs.withLock { $0[diffID.hex, default: []].insert(layer.digest) }
+            try Folder(path).stamp(self.time.wall)
             return rest
         }
     }
 
-    /// Lends a part of an image as a file, and has it in the store.
-    private func withFile<Value>(
-        _ part: Descriptor, from source: (any ImageSource)?,
-        _ body: (String) async throws(ImageFailure) -> Value
-    ) async throws(ImageFailure) -> Value {
-        let file = "\(folder)/new/\(part.digest.hex).\(UInt32.random(in: .min ... .max))"
-        defer { unlink(file) }
-        if let source, try await !renew(part) {
+    /// Has a part of an image in the store. What is there already is taken only if the source has it, too.
+    private func fetch(_ part: Descriptor, from source: any ImageSource) async throws(ImageFailure) {
+        if try await renew(part) {
+            guard try await source.has(part) else {
+                throw ImageFailure(.notFound, "where the image comes from there is no \(part.digest)")
+            }
+            return
+        }
+        try await withDraft(part) { (file) throws(ImageFailure) in
             try await source.copy(part, to: file)
+            try Self.check(file, part)
             var stored: BlobID?
-            try await storing { () throws(StoreError) in stored = try await self.blobs.put(contentsOf: file) }
+            try await self.storing { () throws(StoreError) in stored = try await self.blobs.put(contentsOf: file) }
             guard stored == part.digest.blob else {
                 throw ImageFailure(.invalid, "a part of the image has not the digest \(part.digest)")
             }
-        } else {
-            try await storing { () throws(StoreError) in try await self.blobs.copy(part.digest.blob, to: file) }
         }
+    }
+
+    /// Lends a part of an image that is in the store as a file.
+    private func withFile<Value>(
+        _ part: Descriptor, _ body: (String) async throws(ImageFailure) -> Value
+    ) async throws(ImageFailure) -> Value {
+        try await withDraft(part) { (file) throws(ImageFailure) in
+            try await self.storing { () throws(StoreError) in try await self.blobs.copy(part.digest.blob, to: file) }
+            try Self.check(file, part)
+            return try await body(file)
+        }
+    }
+
+    private func withDraft<Value>(
+        _ part: Descriptor, _ body: (String) async throws(ImageFailure) -> Value
+    ) async throws(ImageFailure) -> Value {
+        let file = "\(folder)/new/\(part.digest.hex).\(UInt32.random(in: .min ... .max))"
+        defer { unlink(file) }
         return try await body(file)
+    }
+
+    /// What a manifest says of a size is a claim.
+    private static func check(_ file: String, _ part: Descriptor) throws(ImageFailure) {
+        var status = stat()
+        guard stat(file, &status) == 0 else { throw systemFailure("look at \(file)") }
+        guard Int(status.st_size) == part.size else {
+            throw ImageFailure(.invalid, "\(part.digest) has not the size that the image states")
+        }
     }
 
     private func renew(_ part: Descriptor) async throws(ImageFailure) -> Bool {
@@ -275,28 +323,40 @@ extension ImageStore {
     /// A layer that was used within this time may belong to an image that is being made.
     private static let grace = Duration.seconds(-3600)
 
-    /// Removes what is unpacked of images whose manifests are not in the store any more.
+    /// Removes what is unpacked of images whose manifests are not in the store any more. What cannot be read or removed is logged,
+    /// and keeps nothing else.
     package func removeUnused() async throws(ImageFailure) {
         var stored: [BlobID] = []
         try await storing { () throws(StoreError) in stored = try await self.blobs.all() }
         let blobs = Set(stored.map(\.hex))
         var needed: Set<String> = []
         for manifest in FileTree.names(in: "\(folder)/images") ?? [] where !manifest.contains(".") {
-            if blobs.contains(manifest) {
-                needed.formUnion(try await layers(of: manifest))
-            } else {
-                try await remove(image: manifest)
+            do throws(ImageFailure) {
+                if blobs.contains(manifest) {
+                    needed.formUnion(try await layers(of: manifest))
+                } else {
+                    try await remove(image: manifest)
+                }
+            } catch {
+                logger.warning(
+                    "an unpacked image cannot be looked after",
+                    metadata: ["manifest": "\(manifest)", "error": "\(error.context)"])
             }
         }
         for layer in FileTree.names(in: "\(folder)/layers") ?? [] where !layer.contains(".") && !needed.contains(layer)
         {
-            try await remove(layer: layer)
+            do throws(ImageFailure) {
+                try await remove(layer: layer)
+            } catch {
+                logger.warning(
+                    "an unpacked layer cannot be removed", metadata: ["layer": "\(layer)", "error": "\(error.context)"])
+            }
         }
     }
 
     private func layers(of manifest: String) async throws(ImageFailure) -> [String] {
         let parts = try ImageManifest(try await blob(manifest))
-        return try ImageConfiguration(try await blob(parts.configuration.digest.hex)).diffIDs.map(\.hex)
+        return try await configuration(parts.configuration, from: nil).diffIDs.map(\.hex)
     }
 
     private func remove(image manifest: String) async throws(ImageFailure) {
@@ -318,6 +378,7 @@ extension ImageStore {
             let path = self.tree(layer)
             guard try Folder(path).stamped() < self.time.wall + Self.grace else { return }
             try await self.threads.run { () throws(ImageFailure) in try Folder.remove(path) }
+            self.proofs.withLock { $0[layer] = nil }
         }
     }
 }

@@ -17,6 +17,9 @@ package final class FileBlobStore: BlobStore {
 
     /// Where file work runs; a fixed number of threads, since each may hold a whole blob.
     private let workers: [DispatchQueue]
+
+    /// Where content goes from file to file. That may be a layer of gigabytes, which nobody's code should wait for.
+    private let copiers: [DispatchQueue]
     private let nextWorker = Atomic<Int>(0)
     private let nextDraft = Atomic<Int>(0)
 
@@ -29,6 +32,7 @@ package final class FileBlobStore: BlobStore {
         self.rootKey = rootKey
         self.time = time
         self.workers = (0..<4).map { DispatchQueue(label: "apus.blobs.\($0)") }
+        self.copiers = (0..<2).map { DispatchQueue(label: "apus.blobs.files.\($0)") }
         try StoreFolder.create("\(folder)/new")
         // What a kill left unfinished.
         for name in try StoreFolder.names(in: "\(folder)/new") { unlink("\(folder)/new/\(name)") }
@@ -45,14 +49,14 @@ package final class FileBlobStore: BlobStore {
     }
 
     package func put(contentsOf path: String) async throws(StoreError) -> BlobID {
-        try await run { () throws(StoreError) in
+        try await run(on: copiers) { () throws(StoreError) in
             let file = try Descriptor(path, O_RDONLY)
             return try self.store(Int(try file.status().st_size)) { try file.read($0)[...] }
         }
     }
 
     package func renew(_ id: BlobID) async throws(StoreError) -> Bool {
-        try await run { () throws(StoreError) in try self.renewed(id) }
+        try await run(on: copiers) { () throws(StoreError) in try self.renewed(id) }
     }
 
     package func get(_ id: BlobID) async throws(StoreError) -> [UInt8] {
@@ -64,7 +68,7 @@ package final class FileBlobStore: BlobStore {
     }
 
     package func copy(_ id: BlobID, to path: String) async throws(StoreError) {
-        try await run { () throws(StoreError) in
+        try await run(on: copiers) { () throws(StoreError) in
             let file = try Descriptor(path, O_WRONLY | O_CREAT | O_EXCL)
             do throws(StoreError) {
                 try self.read(id) { part in try part.withUnsafeBytes { try file.write($0) } }
@@ -100,11 +104,13 @@ package final class FileBlobStore: BlobStore {
         }
     }
 
-    /// Runs file work on one of the workers.
+    /// Runs file work on one of the queues: of the workers, if none are named.
     private func run<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(StoreError) -> Value
+        on queues: [DispatchQueue]? = nil, _ body: @escaping @Sendable () throws(StoreError) -> Value
     ) async throws(StoreError) -> Value {
-        let worker = workers[nextWorker.add(1, ordering: .relaxed).newValue & 3]
+        let queues = queues ?? workers
+        // A number of queues that is a power of two, so that the count may wrap around.
+        let worker = queues[nextWorker.add(1, ordering: .relaxed).newValue & (queues.count - 1)]
         let outcome: Result<Value, StoreError> = await withCheckedContinuation { continuation in
             worker.async { continuation.resume(returning: Result { () throws(StoreError) in try body() }) }
         }

@@ -25,11 +25,15 @@ static void tell(int status) {
 
 static pid_t wanted;
 
-static void pass_on(int number) { kill(wanted, number); }
+/* What comes from outside has no sender in here; the function's own signals reach nobody through pid 1. */
+static void pass_on(int number, siginfo_t *information, void *context) {
+    (void)context;
+    if (information->si_pid == 0) kill(wanted, number);
+}
 
 _Noreturn void inside_run(const char *program) {
     wanted = (pid_t)strtol(program, NULL, 10);
-    const struct sigaction passing = {.sa_handler = pass_on};
+    const struct sigaction passing = {.sa_sigaction = pass_on, .sa_flags = SA_SIGINFO};
     if (wanted > 1) sigaction(SIGTERM, &passing, NULL);
     prctl(PR_SET_DUMPABLE, 0);
     prctl(PR_SET_NAME, "apus-init");

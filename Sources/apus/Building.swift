@@ -1,4 +1,5 @@
 import ApusCommand
+import ApusServer
 import Foundation
 
 /// Runs a project's build and holds what came of it until it is let go of.
@@ -19,6 +20,7 @@ final class Building {
         Terminal.progress("building with \(build.tool)")
         var variables = ProcessInfo.processInfo.environment
         variables["ARTIFACTS_DIR"] = artifacts
+        variables["APUS_RUNTIMES"] = Installation.folder("Runtimes", with: "python")
         if let question = build.question { variables["PRODUCT"] = try ProjectBuild.product(in: try answer(question)) }
         try run(["/bin/sh", "-ec", build.script], variables, of: build.tool)
     }

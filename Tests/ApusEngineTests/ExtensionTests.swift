@@ -166,6 +166,10 @@ struct ExtensionTests {
         try await Self.lend(["a"]) { revision, code in
             try await EngineFixture.run(code: code) { sandbox in
                 try sandbox.supervise { process in
+                    if process.name == "runtime" {
+                        process.waitForSignal()
+                        return 0
+                    }
                     let identifier = try process.register("[]")
                     _ = try process.call(
                         "POST", "/2020-01-01/extension/init/error",

@@ -1,6 +1,7 @@
 import ApusImages
 import ApusModel
 import ApusTesting
+import Foundation
 import Testing
 
 struct FormatTests {
@@ -113,10 +114,47 @@ struct FormatTests {
         let file =
             #"{"auths":{"https://index.docker.io/v1/":{"auth":"YTpi"},"r:5000":{"auth":"Yzpk"},"s":{"auth":"?"}}}"#
         let credentials = try RegistryCredentials(Array(file.utf8))
-        #expect(credentials.authorization(for: "index.docker.io") == "Basic YTpi")
+        for name in ["docker.io", "index.docker.io", "registry-1.docker.io"] {
+            #expect(credentials.authorization(for: name) == "Basic YTpi")
+        }
         #expect(credentials.authorization(for: "r:5000") == "Basic Yzpk")
         #expect(credentials.authorization(for: "s") == nil)
         #expect(throws: ImageFailure.self) { try RegistryCredentials(Array("{}".utf8)) }
+    }
+
+    @Test(arguments: [
+        ("https://cdn.example/x", "r.example", true), ("https://cdn.example:444?x", "127.0.0.1:5000", true),
+        ("http://cdn.example/x", "r.example", false), ("http://127.0.0.1/x", "r.example", false),
+        ("http://10.0.0.1/x", "127.0.0.1:5000", false), ("http://localhost:1/x", "127.0.0.1:5000", true),
+        ("http://127.0.0.1@10.0.0.1/x", "localhost", false), ("http://127.0.0.1\\@10.0.0.1/x", "localhost", false),
+        ("http://127.evil.example/x", "localhost", false), ("https://", "r.example", false),
+        ("file:///etc/passwd", "r.example", false), ("HTTP://127.0.0.1/", "r.example", false), ("", "localhost", false),
+    ])
+    func onlySafePlacesAreAsked(_ url: String, _ host: String, _ isSafe: Bool) {
+        #expect(RegistryAddress.isSafe(url, for: host) == isSafe)
+    }
+
+    @Test(arguments: [
+        ("/b", "https://r.example:5/b"), ("https://x.example/b", "https://x.example/b"), ("//x.example/b", nil),
+        ("http://x.example/b", nil), ("b", nil), ("", nil),
+    ])
+    func redirectsLeadToSafePlacesOnly(_ location: String, _ expected: String?) {
+        let from = "https://r.example:5/v2/app/blobs/x"
+        #expect(RegistryAddress.redirect(from: from, to: location, for: "r.example:5") == expected)
+    }
+
+    @Test(arguments: [
+        ("../../etc/shadow", ImageFailure.Code.badReference), ("../../etc/nothing", .badReference),
+        ("a/../b", .badReference), ("/etc/shadow", .badReference), ("/etc/nothing", .badReference),
+        ("out/passwd", .badReference), ("out/nothing", .badReference), ("nothing", .notFound),
+    ])
+    func noAnswerTellsOfFilesElsewhere(_ path: String, _ code: ImageFailure.Code) async throws {
+        try await ImageFixture.run { fixture in
+            let open = "\(fixture.folder)/open"
+            try FileManager.default.createSymbolicLink(atPath: "\(open)/out", withDestinationPath: "/etc")
+            let failure = #expect(throws: ImageFailure.self) { try ImageFolders([open]).find(path) }
+            #expect(failure?.code == code)
+        }
     }
 
     @Test(arguments: [

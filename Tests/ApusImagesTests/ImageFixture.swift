@@ -58,6 +58,16 @@ struct ImageFixture {
 
     /// Writes an image as a layout and finds it.
     func add(_ name: String, layers: [[TarEntry]]) async throws -> ResolvedImage {
+        try await add(name, files: layers.map(TarEntry.tar))
+    }
+
+    /// - Parameters:
+    ///   - files: the layers as they are distributed.
+    ///   - ids: what they are said to uncompress to, if not to themselves.
+    ///   - edit: makes another manifest of the right one.
+    func add(
+        _ name: String, files tars: [[UInt8]], ids: [ImageDigest]? = nil, edit: (String) -> String = { $0 }
+    ) async throws -> ResolvedImage {
         let files = "\(folder)/open/\(name)"
         try FileManager.default.createDirectory(atPath: "\(files)/blobs/sha256", withIntermediateDirectories: true)
         func put(_ bytes: [UInt8], _ type: String) throws -> String {
@@ -65,14 +75,13 @@ struct ImageFixture {
             try Data(bytes).write(to: URL(fileURLWithPath: "\(files)/blobs/sha256/\(digest.hex)"))
             return #"{"mediaType":"\#(type)","digest":"\#(digest)","size":\#(bytes.count)}"#
         }
-        let tars = layers.map(TarEntry.tar)
         let parts = try tars.map { try put($0, "application/vnd.oci.image.layer.v1.tar") }
-        let ids = tars.map { "\"\(ImageDigest(of: $0))\"" }.joined(separator: ",")
+        let ids = (ids ?? tars.map { ImageDigest(of: $0) }).map { "\"\($0)\"" }.joined(separator: ",")
         let configuration = try put(
             Array(#"{"os":"linux","config":{"Cmd":["/x"]},"rootfs":{"diff_ids":[\#(ids)]}}"#.utf8),
             "application/vnd.oci.image.config.v1+json")
         let manifest = try put(
-            Array(#"{"config":\#(configuration),"layers":[\#(parts.joined(separator: ","))]}"#.utf8),
+            Array(edit(#"{"config":\#(configuration),"layers":[\#(parts.joined(separator: ","))]}"#).utf8),
             "application/vnd.oci.image.manifest.v1+json")
         try Data(#"{"manifests":[\#(manifest)]}"#.utf8).write(to: URL(fileURLWithPath: "\(files)/index.json"))
         return try await images.resolve("oci:\(files)")
@@ -95,6 +104,16 @@ struct TarEntry {
     static func link(_ name: String, _ target: String) -> TarEntry { TarEntry(name: name, kind: "2", target: target) }
     static func hardLink(_ name: String, _ target: String) -> TarEntry {
         TarEntry(name: name, kind: "1", target: target)
+    }
+
+    /// What an extended header says of the entry that follows.
+    ///
+    /// - Source: POSIX.1-2001, pax.
+    static func pax(_ key: String, _ value: String) -> TarEntry {
+        let rest = " \(key)=\(value)\n"
+        var length = rest.utf8.count
+        while "\(length)\(rest)".utf8.count != length { length += 1 }
+        return TarEntry(name: "pax", kind: "x", content: "\(length)\(rest)")
     }
 
     /// - Source: POSIX.1-1988, ustar.

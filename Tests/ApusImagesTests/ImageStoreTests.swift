@@ -129,6 +129,76 @@ struct ImageStoreTests {
         }
     }
 
+    @Test(arguments: [
+        [TarEntry.pax("GNU.sparse.size", "-9223372036854775808"), .file("a")],
+        [.pax("GNU.sparse.realsize", "-9223372036854775808"), .file("a")],
+        [.pax("SCHILY.realsize", "-9223372036854775808"), .file("a")], [.pax("size", "-1"), .file("a")],
+    ])
+    func entriesOfNegativeSizeAreRefused(_ entries: [TarEntry]) async throws {
+        try await ImageFixture.run { fixture in
+            let image = try await fixture.add("a", layers: [[.file("first")] + entries])
+            let failure = await #expect(throws: ImageFailure.self) { try await fixture.images.prepare(image) }
+            #expect(failure?.code == .invalid)
+        }
+    }
+
+    @Test func aStatedSizeIsComparedAlsoWithWhatIsInTheStore() async throws {
+        try await ImageFixture.run { fixture in
+            let layers: [[TarEntry]] = [[.file("one")]]
+            try await fixture.images.prepare(fixture.add("a", layers: layers))
+            let image = try await fixture.add("b", files: layers.map(TarEntry.tar)) { manifest in
+                manifest.replacing(/config.v1\+json",("digest":"[^"]*"),"size":\d+/) { match in
+                    #"config.v1+json",\#(match.output.1),"size":10"#
+                }
+            }
+            let failure = await #expect(throws: ImageFailure.self) { try await fixture.images.prepare(image) }
+            #expect(failure?.code == .invalid || failure?.code == .notFound)
+        }
+    }
+
+    @Test func aLayerIsNotHadByNamingItsDigest() async throws {
+        try await ImageFixture.run { fixture in
+            let secret: [TarEntry] = [.file("secret")]
+            try await fixture.images.prepare(fixture.add("a", layers: [secret]))
+            let ids = [ImageDigest(of: TarEntry.tar(secret))]
+            let other = try await fixture.add("b", files: [TarEntry.tar([.file("other")])], ids: ids)
+            let failure = await #expect(throws: ImageFailure.self) { try await fixture.images.prepare(other) }
+            #expect(failure?.code == .invalid)
+            let absent = try await fixture.add("c", layers: [secret])
+            try FileManager.default.removeItem(
+                atPath: "\(fixture.folder)/open/c/blobs/sha256/\(ids[0].hex)")
+            let second = await #expect(throws: ImageFailure.self) { try await fixture.images.prepare(absent) }
+            #expect(second?.code == .notFound)
+        }
+    }
+
+    @Test func anImageThatCannotBeReadKeepsNoOther() async throws {
+        try await ImageFixture.run { fixture in
+            let broken = try await fixture.add("broken", layers: [[.file("one")]])
+            let gone = try await fixture.add("gone", layers: [[.file("two")]])
+            for image in [broken, gone] { try await fixture.images.prepare(image) }
+            for id in broken.parts + [gone.manifest] { try await fixture.blobs.delete(try #require(BlobID(hex: id))) }
+            try await fixture.images.removeUnused()
+            #expect(try fixture.names("images") == [broken.manifest])
+        }
+    }
+
+    @Test func aLayerCountsAsOftenAsItIsListed() async throws {
+        try await ImageFixture.run { fixture in
+            let (layer, root) = ("\(fixture.folder)/layer", "\(fixture.folder)/root")
+            for name in ["a", "b"] {
+                try FileManager.default.createDirectory(atPath: "\(layer)/\(name)", withIntermediateDirectories: true)
+            }
+            let budget = LayerBudget(entries: 4)
+            #expect(throws: ImageFailure.self) {
+                try RootTree.merge([layer, layer, layer], into: root, budget: budget)
+            }
+            #expect(!FileManager.default.fileExists(atPath: root))
+            try RootTree.merge([layer, layer], into: root, budget: budget)
+            #expect(FileManager.default.fileExists(atPath: "\(root)/b"))
+        }
+    }
+
     @Test func theBudgetHoldsForAllLayersTogether() throws {
         var budget = LayerBudget(bytes: 100, entries: 2)
         try budget.spend(bytes: 60)

@@ -17,6 +17,25 @@ struct FileBlobStoreTests {
         }
     }
 
+    @Test(.timeLimit(.minutes(1))) func filesThatComeSlowlyHoldUpNobodyWhoReads() async throws {
+        try await SQLiteFixture.run { fixture in
+            let blobs = fixture.store.blobs
+            let id = try await blobs.put([1, 2, 3])
+            // Nobody can open it to read before somebody opens it to write.
+            let pipe = "\(NSTemporaryDirectory())apus-pipe-\(UUID().uuidString)"
+            #expect(mkfifo(pipe, 0o600) == 0)
+            defer { unlink(pipe) }
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for _ in 0..<8 { group.addTask { _ = try await blobs.put(contentsOf: pipe) } }
+                for _ in 0..<64 { #expect(try await blobs.get(id) == [1, 2, 3]) }
+                // Open for both, so that it does not wait either.
+                let end = open(pipe, O_RDWR)
+                defer { close(end) }
+                try await group.waitForAll()
+            }
+        }
+    }
+
     @Test func theSameContentIsSealedDifferentlyEachTime() async throws {
         try await SQLiteFixture.run { fixture in
             let blobs = fixture.store.blobs

@@ -8,7 +8,9 @@ import subprocess
 
 import pytest
 
-from support.server import ROOT, binary
+from support.conformance import runtimes
+from support.functions import Functions
+from support.server import ROOT, Server, binary
 
 EXAMPLES = ROOT / "Examples"
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/README.md"))
@@ -32,8 +34,24 @@ def matches(answer, shown):
     return re.fullmatch(pattern, json.dumps(json.loads(answer), ensure_ascii=False))
 
 
+@pytest.fixture(scope="module")
+def server(tmp_path_factory):
+    """A server for which other versions answer where the host has not the ones that the examples name."""
+    arguments = [argument for row in runtimes() for argument in row.arguments]
+    server = Server(tmp_path_factory.mktemp("examples"), arguments=arguments).start()
+    yield server
+    server.stop()
+
+
 @pytest.fixture
-def run(server, functions):
+def functions(server):
+    functions = Functions(server)
+    yield functions
+    functions.close()
+
+
+@pytest.fixture
+def run(server):
     def run(arguments, folder=ROOT):
         done = subprocess.run(
             [str(binary()), *arguments[1:]], capture_output=True, text=True, timeout=300, cwd=folder,

@@ -398,6 +398,42 @@ def test_an_image_of_a_registry(images, base, registry):
     assert registry.leaks == []
 
 
+@pytest.mark.parametrize("place", ["http://10.0.0.1/x", "http://localhost@10.0.0.1/x", "file:///etc/passwd", "//x/y", ""])
+def test_redirects_to_unsafe_places_are_not_followed(images, base, registry, place):
+    uri = registry.push(function_image(base, Layer({"app/elsewhere": place})))
+    registry.redirect = place or " "
+    end = images.end(images.create(uri, wait=False))
+    assert (end["State"], end["StateReasonCode"]) == ("Failed", "ImageAccessDenied"), end
+
+
+def test_a_manifest_is_not_redirected(images, base, registry):
+    uri = registry.push(function_image(base))
+    registry.moved = f"http://{registry.host}/v2/app/manifests/other"
+    registry.push(function_image(base), tag="other")
+    assert "answers 302" in images.refused(uri)[1]
+    assert registry.requests == ["/v2/app/manifests/latest"]
+
+
+def test_a_part_that_is_here_is_had_only_by_those_whose_registry_has_it(images, base, registry):
+    image = function_image(base, Layer({"app/secret": "s"}))
+    images.create(image)
+    uri = registry.push(image)
+    del registry.blobs[image.manifest["layers"][-1]["digest"]]
+    end = images.end(images.create(uri, wait=False))
+    assert (end["State"], end["StateReasonCode"]) == ("Failed", "ImageDeleted"), end
+
+
+def test_a_slow_registry_holds_up_no_other_image_of_the_same_layer(images, base, registry):
+    image = function_image(base, Layer({"app/slow": "s"}))
+    registry.open.clear()
+    function = images.create(registry.push(image), wait=False)
+    assert registry.asked.wait(10)
+    assert images.create(function_image(base, Layer({"app/slow": "s"}), variables={"A": "1"})).invoke("1 + 1").ok() == 2
+    assert images.client.get_function_configuration(FunctionName=function.name)["State"] == "Pending"
+    registry.open.set()
+    assert images.end(function)["State"] == "Active"
+
+
 def test_a_tag_is_settled_when_the_function_is_made(images, base, registry):
     uri = registry.push(function_image(base, Layer({"app/version": "1"})))
     function = images.create(uri)

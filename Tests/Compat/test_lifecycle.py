@@ -359,9 +359,9 @@ def test_list_functions_with_versions(client, functions):
     "operation, arguments",
     [
         ("create_event_source_mapping", {"FunctionName": "x", "EventSourceArn": "arn:aws:sqs:us-east-1:000000000000:q"}),
-        ("get_policy", {"FunctionName": "x"}),
+        ("list_code_signing_configs", {}),
         ("put_function_event_invoke_config", {"FunctionName": "x", "MaximumRetryAttempts": 1}),
-        ("create_function_url_config", {"FunctionName": "x", "AuthType": "NONE"}),
+        ("get_function_recursion_config", {"FunctionName": "x"}),
     ],
 )
 def test_an_operation_that_is_not_there_is_named(client, operation, arguments):

@@ -12,8 +12,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from support.functions import Functions
+from support.functions import ROLE, Functions
 from support.host import Process, descendants, named, processes
+from support.images import CLIENT, Image, Layer, python_layer
 from support.metrics import starts
 from support.server import Server, binary
 from support.waiting import eventually
@@ -131,6 +132,18 @@ def test_node(functions):
 
 def test_a_custom_runtime(functions):
     assert functions.custom(PROVIDED).invoke(7).ok() == "sbx_user1051 7"
+
+
+def test_a_container_image(server, functions):
+    app = "import os\ndef handler(event, context): return os.getuid(), os.listdir('/dev')\n"
+    image = Image(
+        [python_layer(), Layer({"app/app.py": app, "app/client.py": CLIENT})], folder="/app",
+        entrypoint=["/usr/bin/python3", "client.py"], command=["app.handler"])
+    uri = image.archive(server.data / "images" / "python.tar")
+    function = functions.create_raw(PackageType="Image", Role=ROLE, Code={"ImageUri": uri}, Timeout=20)
+    user, devices = function.invoke().ok()
+    assert user == 993
+    assert {"null", "urandom", "shm"} <= set(devices)
 
 
 def test_a_function_reaches_its_server(functions):

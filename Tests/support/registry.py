@@ -8,7 +8,8 @@ import urllib.parse
 
 
 class Registry:
-    """`auth`: None, "basic" or "token". `redirect`: blobs are elsewhere, where credentials are none of anybody's business."""
+    """`auth`: None, "basic" or "token". `redirect`: blobs are elsewhere, where credentials are none of anybody's business;
+    a text is the place that is named."""
 
     USER, PASSWORD, TOKEN = "robot", "s3cret", "t0ken"
 
@@ -16,6 +17,8 @@ class Registry:
         self.auth, self.redirect = auth, redirect
         self.blobs, self.tags = {}, {}
         self.requests, self.leaks = [], []
+        #: Where manifests are said to be.
+        self.moved = None
         #: Blobs are not handed out while this is clear.
         self.open = threading.Event()
         self.open.set()
@@ -69,7 +72,8 @@ class Registry:
                     self.send_header(name.replace("_", "-"), value)
                 self.send_header("Content-Length", len(body))
                 self.end_headers()
-                self.wfile.write(body)
+                if self.command != "HEAD":
+                    self.wfile.write(body)
 
             def do_GET(self):
                 url = urllib.parse.urlsplit(self.path)
@@ -86,13 +90,17 @@ class Registry:
                     return self.answer(401, WWW_Authenticate=registry.challenge())
                 _, _, repository, kind, name = url.path.split("/", 4)
                 if kind == "manifests":
+                    if registry.moved:
+                        return self.answer(302, Location=registry.moved)
                     root = registry.tags.get((repository, name))
                     data = registry.blobs.get(root["digest"] if root else name)
                     return self.answer(200, data) if data else self.answer(404)
                 if registry.redirect:
-                    port = registry.server.server_address[1]
-                    return self.answer(307, Location=f"http://localhost:{port}/storage/{name}")
+                    place = f"http://localhost:{registry.server.server_address[1]}/storage/{name}"
+                    return self.answer(307, Location=place if registry.redirect is True else registry.redirect)
                 self.blob(name)
+
+            do_HEAD = do_GET
 
             def blob(self, name):
                 registry.asked.set()

@@ -4,6 +4,9 @@ import ApusSandbox
 import NIOCore
 
 extension Environment: ExtensionsDelegate {
+    /// Inside the runtime's process or beside it.
+    var hasExtensions: Bool { !server.members.isEmpty }
+
     func extensionRegistered() { state.extensionRegistered() }
 
     func extensionEnded(_ failure: ExtensionFailure) {

@@ -108,6 +108,8 @@ final class SnapshotMaker: EnvironmentOwner {
     // MARK: From the environment
 
     func templateReady(_ environment: Environment, _ template: Template) {
+        // Those with processes of their own cannot be forked with it, and no fork has the identifiers of the others.
+        if environment.hasExtensions { return giveUp(environment, "it has extensions") }
         let box = NIOLoopBound(environment, eventLoop: eventLoop)
         let id = services.ids.next().description
         // Whether the process can be forked is known once it was; the fork is the first environment's.

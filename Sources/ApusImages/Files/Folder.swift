@@ -188,6 +188,25 @@ struct OpenFile: ~Copyable {
         }
     }
 
+    /// The content of a file.
+    ///
+    /// - Parameter limit: bytes at the most.
+    static func read(_ path: String, limit: Int) throws(ImageFailure) -> [UInt8] {
+        let file = try OpenFile(adopting: open(path, O_RDONLY | O_CLOEXEC), path)
+        var bytes = [UInt8](repeating: 0, count: limit + 1)
+        var count = 0
+        while count < bytes.count {
+            let more = bytes.withUnsafeMutableBytes {
+                Glibc.read(file.number, $0.baseAddress.map { $0 + count }, limit + 1 - count)
+            }
+            if more < 0, errno == EINTR { continue }
+            guard more >= 0 else { throw systemFailure("read \(path)") }
+            if more == 0 { return Array(bytes.prefix(count)) }
+            count += more
+        }
+        throw ImageFailure(.invalid, "\(path) is too large")
+    }
+
     func setSize(_ size: Int) throws(ImageFailure) {
         guard ftruncate(number, off_t(size)) == 0 else { throw systemFailure("write a file") }
     }

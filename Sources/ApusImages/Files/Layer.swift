@@ -19,21 +19,39 @@ enum Layer {
         defer { try? Folder.remove(draft) }
         let source = try OpenFile(adopting: open(file, O_RDONLY | O_CLOEXEC), file)
         let hash = StreamHash(limit: budget.bytes)
-        let reader = try reading { () throws(ArchiveError) in
-            try TarReader(source.number) { (bytes) throws(ArchiveError) in try hash.update(bytes) }
-        }
+        let reader = try reader(source, hash)
         let writer = try LayerWriter(draft, budget: budget)
         while let entry = try reading({ () throws(ArchiveError) in try reader.next() }) {
             try writer.put(entry, reader)
         }
-        try reading { () throws(ArchiveError) in try reader.finish() }
-        guard hash.digest == diffID else {
-            throw ImageFailure(.invalid, "a layer does not uncompress to what the image says: \(diffID)")
-        }
+        try finish(reader, hash, diffID)
         budget = writer.budget
         try Folder(draft).syncAll()
         guard rename(draft, directory) == 0 || errno == EEXIST || errno == ENOTEMPTY else {
             throw systemFailure("name \(directory)")
+        }
+    }
+
+    /// Checks that a file is the layer with a digest, without making its tree.
+    static func check(_ file: String, _ diffID: ImageDigest) throws(ImageFailure) {
+        let source = try OpenFile(adopting: open(file, O_RDONLY | O_CLOEXEC), file)
+        let hash = StreamHash(limit: LayerBudget().bytes)
+        try finish(reader(source, hash), hash, diffID)
+    }
+
+    private static func reader(_ source: borrowing OpenFile, _ hash: StreamHash) throws(ImageFailure) -> TarReader {
+        let number = source.number
+        return try reading { () throws(ArchiveError) in
+            try TarReader(number) { (bytes) throws(ArchiveError) in try hash.update(bytes) }
+        }
+    }
+
+    private static func finish(
+        _ reader: TarReader, _ hash: StreamHash, _ diffID: ImageDigest
+    ) throws(ImageFailure) {
+        try reading { () throws(ArchiveError) in try reader.finish() }
+        guard hash.digest == diffID else {
+            throw ImageFailure(.invalid, "a layer does not uncompress to what the image says: \(diffID)")
         }
     }
 }

@@ -2,7 +2,7 @@ import ApusArchive
 package import ApusModel
 import Glibc
 
-/// What the layers of one image may take of the disk.
+/// What the layers of one image, or its root, may take of the disk.
 package struct LayerBudget: Sendable {
     /// Bytes of the uncompressed layers.
     ///
@@ -18,8 +18,8 @@ package struct LayerBudget: Sendable {
     }
 
     package mutating func spend(bytes count: Int) throws(ImageFailure) {
+        guard count <= bytes else { throw ImageFailure(.invalid, "the image is larger than 10 GB uncompressed") }
         bytes -= count
-        guard bytes >= 0 else { throw ImageFailure(.invalid, "the image is larger than 10 GB uncompressed") }
     }
 
     package mutating func spendEntry() throws(ImageFailure) {

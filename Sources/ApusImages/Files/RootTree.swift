@@ -1,21 +1,27 @@
-import ApusModel
+package import ApusModel
 import Glibc
 
 /// The root file system of an image: its layers over each other, as one directory of hard links into their trees.
-struct RootTree: ~Copyable {
+package struct RootTree: ~Copyable {
     private static let depthLimit = 400
 
     private let root: Folder
+
+    /// Counts what each layer adds, whether or not another hides it: a layer that is listed often costs its links each time.
+    private var budget: LayerBudget
 
     /// Makes the tree, and has it on disk before it bears its name.
     ///
     /// - Parameters:
     ///   - layers: trees of ``Layer/unpack``, the lowest first, on the file system of the result.
     ///   - directory: appears whole or not at all; one that is there already is left alone.
-    static func merge(_ layers: [String], into directory: String) throws(ImageFailure) {
+    ///   - budget: for the names of all layers.
+    package static func merge(
+        _ layers: [String], into directory: String, budget: LayerBudget = LayerBudget()
+    ) throws(ImageFailure) {
         let draft = "\(directory).\(UInt32.random(in: .min ... .max))"
         defer { try? Folder.remove(draft) }
-        let tree = RootTree(root: try Folder.create(draft))
+        var tree = RootTree(root: try Folder.create(draft), budget: budget)
         for layer in layers { try tree.apply(Folder(layer), to: tree.root.again(), at: []) }
         try tree.furnish()
         try tree.root.syncAll()
@@ -24,7 +30,7 @@ struct RootTree: ~Copyable {
         }
     }
 
-    private func apply(
+    private mutating func apply(
         _ layer: borrowing Folder, to target: borrowing Folder, at path: [Folder.Name]
     ) throws(ImageFailure) {
         let names = try layer.names()
@@ -37,6 +43,7 @@ struct RootTree: ~Copyable {
             }
         }
         for name in names where Whiteout(name) == nil {
+            try budget.spendEntry()
             if try layer.kind(name) == .folder {
                 try applyFolder(layer.folder(name), name, to: target, at: path)
             } else {
@@ -46,7 +53,7 @@ struct RootTree: ~Copyable {
         }
     }
 
-    private func applyFolder(
+    private mutating func applyFolder(
         _ folder: borrowing Folder, _ name: Folder.Name, to target: borrowing Folder, at path: [Folder.Name]
     ) throws(ImageFailure) {
         guard path.count < Self.depthLimit else {

@@ -8,6 +8,9 @@ protocol ImageSource: Sendable {
 
     func manifest(_ digest: ImageDigest) async throws(ImageFailure) -> Document
 
+    /// Whether the source has a configuration or a layer for us.
+    func has(_ part: Descriptor) async throws(ImageFailure) -> Bool
+
     /// Copies a configuration or a layer into a new file, no more bytes than it states.
     func copy(_ part: Descriptor, to path: String) async throws(ImageFailure)
 }

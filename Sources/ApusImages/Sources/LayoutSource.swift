@@ -24,6 +24,12 @@ struct LayoutSource<Files: LayoutFiles>: ImageSource {
         try await read("blobs/sha256/\(digest.hex)")
     }
 
+    func has(_ part: Descriptor) async throws(ImageFailure) -> Bool {
+        try await threads.run { [files] () throws(ImageFailure) in
+            try files.size("blobs/sha256/\(part.digest.hex)") == part.size
+        }
+    }
+
     func copy(_ part: Descriptor, to path: String) async throws(ImageFailure) {
         try await threads.run { [files] () throws(ImageFailure) in
             let file = try OpenFile(adopting: open(path, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o600), path)
@@ -60,6 +66,9 @@ protocol LayoutFiles: Sendable {
     func read(
         _ name: String, _ body: (UnsafeRawBufferPointer) throws(ImageFailure) -> Void
     ) throws(ImageFailure)
+
+    /// Bytes of a file; nil when there is none. Blocks.
+    func size(_ name: String) throws(ImageFailure) -> Int?
 }
 
 struct FolderFiles: LayoutFiles {
@@ -84,6 +93,15 @@ struct FolderFiles: LayoutFiles {
             try outcome.get()
         }
     }
+
+    func size(_ name: String) throws(ImageFailure) -> Int? {
+        var status = stat()
+        guard lstat("\(folder)/\(name)", &status) == 0 else {
+            guard errno == ENOENT else { throw systemFailure("look at \(folder)/\(name)") }
+            return nil
+        }
+        return status.st_mode & S_IFMT == S_IFREG ? Int(status.st_size) : nil
+    }
 }
 
 struct ArchiveFiles: LayoutFiles {
@@ -93,16 +111,28 @@ struct ArchiveFiles: LayoutFiles {
         _ name: String, _ body: (UnsafeRawBufferPointer) throws(ImageFailure) -> Void
     ) throws(ImageFailure) {
         let source = try OpenFile(adopting: open(file, O_RDONLY | O_CLOEXEC), file)
-        let reader = try reading { () throws(ArchiveError) in try TarReader(source.number) }
+        let reader = try reader(source)
+        guard try entry(name, reader) != nil else { throw ImageFailure(.notFound, "\(file) has no \(name)") }
+        while let block = try reading({ () throws(ArchiveError) in try reader.nextBlock() }) { try body(block.bytes) }
+    }
+
+    func size(_ name: String) throws(ImageFailure) -> Int? {
+        let source = try OpenFile(adopting: open(file, O_RDONLY | O_CLOEXEC), file)
+        return try entry(name, reader(source))?.size
+    }
+
+    private func reader(_ source: borrowing OpenFile) throws(ImageFailure) -> TarReader {
+        let number = source.number
+        return try reading { () throws(ArchiveError) in try TarReader(number) }
+    }
+
+    /// Reads as far as a file of the archive.
+    private func entry(_ name: String, _ reader: TarReader) throws(ImageFailure) -> TarReader.Entry? {
         let wanted = Array(name.utf8)
         while let entry = try reading({ () throws(ArchiveError) in try reader.next() }) {
             let entryName = entry.name.starts(with: Array("./".utf8)) ? Array(entry.name.dropFirst(2)) : entry.name
-            guard entry.kind == .file, entryName == wanted else { continue }
-            while let block = try reading({ () throws(ArchiveError) in try reader.nextBlock() }) {
-                try body(block.bytes)
-            }
-            return
+            if entry.kind == .file, entryName == wanted { return entry }
         }
-        throw ImageFailure(.notFound, "\(file) has no \(name)")
+        return nil
     }
 }

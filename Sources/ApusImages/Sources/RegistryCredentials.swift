@@ -35,11 +35,11 @@ package struct RegistryCredentials: Sendable {
     }
 
     /// The value of the header.
-    package func authorization(for host: String) -> String? { authorizations[host] }
+    package func authorization(for host: String) -> String? { authorizations[Self.name(host)] }
 
-    /// Docker names its own registry by a URL.
+    /// Docker names its own registry by a URL, and the service there has another name yet.
     private static func name(_ host: String) -> String {
         let name = host.split(separator: "://").last.map(String.init) ?? host
-        return String(name.prefix { $0 != "/" })
+        return RegistryAddress.server(String(name.prefix { $0 != "/" }))
     }
 }

@@ -14,6 +14,11 @@ final class RegistrySource: ImageSource {
     private static let documentTime = TimeAmount.seconds(60)
     private static let layerTime = TimeAmount.hours(2)
 
+    private static let redirects: Set<HTTPResponseStatus> = [
+        .movedPermanently, .found, .seeOther, .temporaryRedirect, .permanentRedirect,
+    ]
+    private static let redirectLimit = 5
+
     private let host: String
     private let repository: String
     private let uri: ImageURI
@@ -28,8 +33,8 @@ final class RegistrySource: ImageSource {
         host: String, repository: String, uri: ImageURI, http: HTTPClient, credentials: RegistryCredentials,
         threads: FileThreads
     ) {
-        self.host = host
-        self.repository = repository
+        self.host = RegistryAddress.server(host)
+        self.repository = RegistryAddress.repository(repository, at: host)
         self.uri = uri
         self.http = http
         self.credentials = credentials
@@ -45,12 +50,28 @@ final class RegistrySource: ImageSource {
     }
 
     private func document(_ reference: String) async throws(ImageFailure) -> Document {
-        let response = try await get("manifests/\(reference)", within: Self.documentTime)
+        let response = try await ask("manifests/\(reference)", within: Self.documentTime)
+        guard response.status == .ok else { throw answered(response.status) }
         return Document(bytes: Array(buffer: try await collect(response)))
     }
 
+    /// - Returns: true also where the registry cannot be asked: no harm comes of that, since a hostile one may say yes to anything.
+    func has(_ part: Descriptor) async throws(ImageFailure) -> Bool {
+        do throws(ImageFailure) {
+            _ = try await ask("blobs/\(part.digest)", .HEAD, within: Self.documentTime)
+            return true
+        } catch {
+            switch error.code {
+            case .notFound: return false
+            case .unavailable: return true
+            default: throw error
+            }
+        }
+    }
+
     func copy(_ part: Descriptor, to path: String) async throws(ImageFailure) {
-        let response = try await get("blobs/\(part.digest)", within: Self.layerTime)
+        let first = try await ask("blobs/\(part.digest)", within: Self.layerTime)
+        let response = try await follow(first, from: url("blobs/\(part.digest)"))
         do {
             try await write(response.body, to: path, limit: part.size)
         } catch {
@@ -71,11 +92,11 @@ final class RegistrySource: ImageSource {
         }
     }
 
-    /// A client for registries. It follows redirects, without credentials to other hosts.
+    /// A client for registries. Where a redirect may lead is for ``RegistrySource`` to judge.
     static func client(on eventLoops: any EventLoopGroup) -> HTTPClient {
         var configuration = HTTPClient.Configuration()
         configuration.timeout = .init(connect: .seconds(10), read: .seconds(60))
-        configuration.redirectConfiguration = .follow(max: 5, allowCycles: false)
+        configuration.redirectConfiguration = .disallow
         configuration.connectionPool.idleTimeout = .seconds(10)
         return HTTPClient(eventLoopGroup: eventLoops, configuration: configuration)
     }
@@ -83,8 +104,13 @@ final class RegistrySource: ImageSource {
     // MARK: Requests
 
     /// The answer to a request that the registry has allowed, with credentials if it wants them.
-    private func get(_ path: String, within time: TimeAmount) async throws(ImageFailure) -> HTTPClientResponse {
-        var request = HTTPClientRequest(url: "\(scheme)://\(host)/v2/\(repository)/\(path)")
+    ///
+    /// - Returns: an answer with 200, or a redirect.
+    private func ask(
+        _ path: String, _ method: HTTPMethod = .GET, within time: TimeAmount
+    ) async throws(ImageFailure) -> HTTPClientResponse {
+        var request = HTTPClientRequest(url: url(path))
+        request.method = method
         request.headers.add(name: "Accept", value: "\(MediaType.accepted), application/octet-stream;q=0.5")
         if let known = authorization.withLock({ $0 }) { request.headers.add(name: "Authorization", value: known) }
         var response = try await send(request, within: time)
@@ -96,11 +122,35 @@ final class RegistrySource: ImageSource {
         }
         switch response.status {
         case .ok: return response
+        case let status where Self.redirects.contains(status): return response
         case .notFound: throw ImageFailure(.notFound, "\(host) has no \(repository) \(path)")
         case .unauthorized, .forbidden: throw ImageFailure(.denied, "\(host) denies access to \(repository)")
-        default: throw ImageFailure(.unavailable, "\(host) answers \(response.status.code)")
+        default: throw answered(response.status)
         }
     }
+
+    /// Goes where a blob is, without credentials: whoever is there has no business with them, and gets no second question.
+    private func follow(
+        _ first: HTTPClientResponse, from url: String
+    ) async throws(ImageFailure) -> HTTPClientResponse {
+        var (response, url) = (first, url)
+        for _ in 0..<Self.redirectLimit where Self.redirects.contains(response.status) {
+            let location = response.headers.first(name: "Location") ?? ""
+            guard let next = RegistryAddress.redirect(from: url, to: location, for: host) else {
+                throw ImageFailure(.denied, "\(host) has a blob at no safe place: \(location)")
+            }
+            response = try await send(HTTPClientRequest(url: next), within: Self.layerTime)
+            url = next
+        }
+        guard response.status == .ok else { throw answered(response.status) }
+        return response
+    }
+
+    private func answered(_ status: HTTPResponseStatus) -> ImageFailure {
+        ImageFailure(.unavailable, "\(host) answers \(status.code)")
+    }
+
+    private func url(_ path: String) -> String { "\(scheme)://\(host)/v2/\(repository)/\(path)" }
 
     private func answer(_ challenges: [String]) async throws(ImageFailure) -> String {
         let own = credentials.authorization(for: host)
@@ -118,7 +168,7 @@ final class RegistrySource: ImageSource {
         _ realm: String, _ service: String?, _ scope: String, _ own: String?
     ) async throws(ImageFailure) -> String {
         // Credentials are not told to whoever listens on the way.
-        guard realm.hasPrefix("https://") || (isLoopback && realm.hasPrefix("http://")) else {
+        guard RegistryAddress.isSafe(realm, for: host) else {
             throw ImageFailure(.denied, "\(host) gives out tokens at no safe place: \(realm)")
         }
         var parameters = [("scope", scope)]
@@ -149,13 +199,7 @@ final class RegistrySource: ImageSource {
     }
 
     /// A registry on this host may do without encryption, as Docker has it.
-    private var scheme: String { isLoopback ? "http" : "https" }
-
-    private var isLoopback: Bool {
-        let name = host.prefix { $0 != ":" }
-        return name == "localhost"
-            || (name.hasPrefix("127.") && name.utf8.allSatisfy { $0 == 0x2E || (0x30...0x39).contains($0) })
-    }
+    private var scheme: String { RegistryAddress.isLoopback(host) ? "http" : "https" }
 }
 
 /// A file that one piece of work at a time writes to, each on another thread.

@@ -22,6 +22,9 @@ struct Init: Job {
     @Flag(help: "Print JSON.")
     var json = false
 
+    /// What builds leave in an example's folder.
+    private static let built = [".build", "target"]
+
     func prepare() throws -> Work {
         guard let examples = Installation.folder("Examples", with: "hello/app.py") else {
             throw CommandFailure(.local, "the examples are not beside the executable; install Apus again")
@@ -50,6 +53,7 @@ struct Init: Job {
         }
         do {
             try FileManager.default.copyItem(atPath: "\(examples)/\(example)", toPath: target)
+            for built in Self.built { try? FileManager.default.removeItem(atPath: "\(target)/\(built)") }
         } catch {
             throw CommandFailure(.local, "\(target) cannot be made: \(error.localizedDescription)")
         }
