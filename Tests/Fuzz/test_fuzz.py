@@ -41,6 +41,7 @@ ROUTES = [
     ("GET", "/2017-03-31/tags/{}"), ("POST", "/2017-03-31/tags/{}"), ("DELETE", "/2017-03-31/tags/{}"),
     ("POST", "/2015-03-31/event-source-mappings"), ("GET", "/2015-03-31/functions/{}/policy"), ("GET", "/2018-10-31/layers"),
     ("POST", "/2018-10-31/layers/{}/versions"), ("GET", "/2018-10-31/layers/{}/versions"), ("GET", "/2018-10-31/layers/{}/versions/1"),
+    ("GET", "/2018-10-31/layers/{}/versions/9999999999999"), ("DELETE", "/2018-10-31/layers/{}/versions/9223372036854775807"),
     ("DELETE", "/2018-10-31/layers/{}/versions/1"), ("GET", "/2018-10-31/layers/{}/versions/-1/policy"),
     ("POST", "/2018-10-31/layers/{}/versions/1/policy"), ("DELETE", "/2018-10-31/layers/{}/versions/1/policy/s"),
     ("GET", "/_apus/{}"), ("GET", "/{}"), ("GET", "/"), ("POST", "/"), ("PUT", "/bucket/{}"), ("GET", "/latest/meta-data/{}"),

@@ -186,6 +186,30 @@ def test_a_body_that_never_ends(actor, watch, server):
     works(actor, watch)
 
 
+@pytest.mark.parametrize("path", ["/2020-01-01/extension/register", "/2018-06-01/runtime/init/error", "/nothing"])
+def test_many_bodies_at_once(actor, watch, server, path):
+    """What connections hold is the server's memory, and so there is a limit to all of an environment's together."""
+    before = server.resident_bytes()
+    actor.invoke("""
+        held = []
+        body = b"x" * (1 << 20)
+        for _ in range(100):
+            connection = socket.create_connection(api(), 3)
+            connection.settimeout(0.5)
+            held.append(connection)
+            try:
+                connection.sendall((f"POST {event['path']} HTTP/1.1\\r\\nHost: x\\r\\nLambda-Extension-Name: a\\r\\n"
+                                    "Content-Length: 6000001\\r\\n\\r\\n").encode())
+                for _ in range(6):
+                    connection.sendall(body[:1_000_000])
+            except OSError:
+                pass
+        result = 1
+    """, path=path)
+    assert server.resident_bytes() < before + (100 << 20)
+    works(actor, watch)
+
+
 def test_hostile_headers_of_answers(actor, watch):
     """Header values go through to clients only where Lambda lets them."""
     reply = actor.invoke("""
