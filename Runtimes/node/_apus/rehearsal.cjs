@@ -24,7 +24,8 @@ function askOnce() {
     const server = net.createServer(connection => {
       connection.on('error', () => {});
       connection.once('data', () => connection.write(REPLY));
-      connection.once('close', () => server.close(() => setTimeout(resolve))); // closed after this turn of the loop
+      // Its handle is closed at the end of the next turn of the loop.
+      connection.once('close', () => server.close(() => setImmediate(() => setImmediate(resolve))));
     });
     server.once('error', resolve);
     server.listen(0, '127.0.0.1', () => {
